@@ -1,0 +1,53 @@
+"""Hears how people feel: emotion categories and valence, arousal and dominance, from speech and its transcript.
+
+Importing this imports neither onnxruntime nor soundfile nor torch; each comes when it is first needed.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emobridge.results import Result, Segment
+from emobridge.version import __version__
+
+if TYPE_CHECKING:
+    from emobridge.predict import Predictor
+
+__all__ = ["__version__", "evaluate", "load", "read_corpus", "Result", "sample", "Segment", "train"]  # noqa: RUF022 (sorted as people sort)
+
+# The learning wing, which the extra [train] brings, stands behind these names.
+_LEARNING = {
+    "read_corpus": "emobridge.learning.corpora",
+    "train": "emobridge.learning.experiment",
+    "evaluate": "emobridge.learning.experiment",
+}
+
+
+def load(model: str | Path | None = None, view: str | None = None, threads: int | None = None) -> "Predictor":
+    """Return a model that is ready to predict.
+
+    Args:
+        model: a model directory; None is the model that comes with emobridge.
+        view: name of one of the model's category views, such as ``four``; None is all its categories.
+        threads: processor threads; None leaves the choice to onnxruntime.
+
+    Raises:
+        BundleError: the directory holds no model, or a damaged one.
+        LabelError: the model has no such view.
+    """
+    from emobridge.bundle import load_bundle
+    from emobridge.predict import Predictor
+
+    return Predictor(load_bundle(model), view, threads)
+
+
+def sample() -> Path:
+    """Return the packaged recording of real speakers; its transcript lies beside it, with the extension ``.txt``."""
+    return Path(__file__).with_name("sample") / "two_speakers.flac"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LEARNING:
+        raise AttributeError(f"module 'emobridge' has no attribute '{name}'")
+    from emobridge.registry import load_extra
+
+    return getattr(load_extra(_LEARNING[name], "train"), name)

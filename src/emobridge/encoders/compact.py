@@ -1,0 +1,47 @@
+"""The compact acoustic encoder: log-mel frames through a small graph that this repository trained."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobridge.encoders.log_mel import LogMelSettings, log_mel
+from emobridge.errors import BundleError
+from emobridge.graphs import RESTORE, Graph
+
+
+class CompactEncoder:
+    """Speech in, about one vector for every eight log-mel frames out.
+
+    Args:
+        graph_path: the graph: ``frames`` (B, T, bands) and ``mask`` (B, T) to ``vectors`` and ``vector_mask``.
+        settings: the front end that the graph was trained with.
+        dimension: width of a vector.
+        fingerprint: digest of the graph and its settings.
+        threads: processor threads; None leaves the choice to onnxruntime.
+    """
+
+    name = "compact"
+
+    def __init__(
+        self, graph_path: Path, settings: LogMelSettings, dimension: int, fingerprint: str, threads: int | None = None
+    ) -> None:
+        self.settings = settings
+        self.dimension = dimension
+        self.sample_rate_hz = settings.sample_rate_hz
+        self.fingerprint = fingerprint
+        self._graph = Graph(graph_path, ("vectors", "vector_mask"), threads)
+
+    def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (T_a, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``; T_a >= 1 for N >= 1.
+
+        Raises:
+            BundleError: the graph is damaged, or gives vectors of another width.
+        """
+        frames = log_mel(samples, self.settings)[None]
+        outputs = self._graph.run({"frames": frames, "mask": np.ones(frames.shape[:2], dtype=np.bool_)})
+        vectors: NDArray[np.float32] = outputs["vectors"][0][outputs["vector_mask"][0]]
+        if vectors.shape[-1] != self.dimension:
+            given = f"graph '{self._graph.path}' gives vectors of width {vectors.shape[-1]}"
+            raise BundleError(given, f"config.json says {self.dimension}", RESTORE)
+        return vectors

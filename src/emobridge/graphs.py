@@ -1,0 +1,75 @@
+"""ONNX graphs: made ready on first use, run with named arrays, refused when damaged. The only module that runs them."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobridge.errors import BundleError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+RESTORE = "restore the model directory from its source, or export it again"
+
+
+class Graph:
+    """One graph on disk. Nothing is read before the first run, so that an unused modality costs nothing.
+
+    Args:
+        path: the ``.onnx`` file.
+        outputs: names of the outputs that the graph must have.
+        threads: processor threads; None leaves the choice to onnxruntime.
+    """
+
+    def __init__(self, path: Path, outputs: tuple[str, ...], threads: int | None = None) -> None:
+        self.path = path
+        self.outputs = outputs
+        self.threads = threads
+
+    @cached_property
+    def _session(self) -> "onnxruntime.InferenceSession":
+        # Imported here because it takes a fifth of a second, which `models` and `--help` need not pay.
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # everything worth saying arrives as an exception
+        options.use_deterministic_compute = True
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        try:
+            session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base but this
+            raise BundleError(f"graph '{self.path}' cannot be loaded: {_one_line(error)}", remedy=RESTORE) from error
+        found = [output.name for output in session.get_outputs()]
+        missing = [name for name in self.outputs if name not in found]
+        if missing:
+            given = f"graph '{self.path}' lacks the output {', '.join(missing)}"
+            raise BundleError(given, f"it has {', '.join(found)}", RESTORE)
+        return session
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the outputs by name; of ``feeds``, the arrays that the graph has no input for are left out.
+
+        Raises:
+            BundleError: the graph cannot be loaded, does not take these arrays, or gives a number that is not finite.
+        """
+        session = self._session
+        wanted = [node.name for node in session.get_inputs()]
+        try:
+            values = session.run(list(self.outputs), {name: feeds[name] for name in wanted})
+        except Exception as error:  # as above; a KeyError is an input that nobody here knows
+            given = f"graph '{self.path}' cannot be run: {_one_line(error)}"
+            raise BundleError(given, f"it takes {', '.join(wanted)}", RESTORE) from error
+        for name, value in zip(self.outputs, values, strict=True):
+            if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+                given = f"graph '{self.path}' gave a number that is not finite in '{name}'"
+                raise BundleError(given, "every output is a finite number", RESTORE)
+        return dict(zip(self.outputs, values, strict=True))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

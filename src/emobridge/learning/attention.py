@@ -1,0 +1,61 @@
+"""Attention blocks that the network and the compact encoder share, written by hand so that they export to ONNX."""
+
+import torch
+from torch import Tensor, nn
+
+MASKED_SCORE = -3e4  # finite, so that a row without any key gives no NaN; within the range of float16
+
+
+def attention_mask(mask: Tensor) -> Tensor:
+    """Return what is added to attention scores, (B, 1, 1, T): 0 where ``mask`` (B, T) is True, else MASKED_SCORE."""
+    return torch.where(mask, 0.0, MASKED_SCORE)[:, None, None, :]
+
+
+class MultiHeadAttention(nn.Module):
+    """Scaled dot-product attention with separate queries, keys and values."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, Q, D) for ``query`` (B, Q, D), ``key`` and ``value`` (B, T, D) and the keys' ``mask`` (B, T)."""
+        queries, keys, values = (
+            self._split(self.query(query)),
+            self._split(self.key(key)),
+            self._split(self.value(value)),
+        )
+        scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5 + attention_mask(mask)  # (B, heads, Q, T)
+        mixed = scores.softmax(dim=-1).to(values.dtype) @ values
+        return self.out(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _split(self, vectors: Tensor) -> Tensor:
+        return vectors.reshape(*vectors.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, T, D / heads)
+
+
+class FeedForward(nn.Sequential):
+    """Normalise, widen by ``multiple``, narrow again."""
+
+    def __init__(self, width: int, multiple: int, dropout: float) -> None:
+        inner = multiple * width
+        super().__init__(
+            nn.LayerNorm(width), nn.Linear(width, inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner, width)
+        )
+
+
+class SelfAttentionLayer(nn.Module):
+    """Transformer encoder layer, normalised before each part."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = MultiHeadAttention(width, heads)
+        self.feed_forward = FeedForward(width, feed_forward, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, T, D) for ``vectors`` (B, T, D) and ``mask`` (B, T)."""
+        normed = self.norm(vectors)
+        vectors = vectors + self.dropout(self.attention(normed, normed, normed, mask))
+        return vectors + self.dropout(self.feed_forward(vectors))  # type: ignore[no-any-return]

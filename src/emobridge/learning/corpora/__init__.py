@@ -1,0 +1,55 @@
+"""Corpora by name. A reader is imported when its corpus is asked for; adding one is a module and a line here."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from emobridge.errors import CorpusError, nearest
+from emobridge.learning.corpora.base import Corpus
+from emobridge.registry import load_entry
+
+CORPORA = {
+    "crema_d": "emobridge.learning.corpora.crema_d:read",
+    "ravdess": "emobridge.learning.corpora.ravdess:read",
+    "emodb": "emobridge.learning.corpora.emodb:read",
+    "nemo": "emobridge.learning.corpora.nemo:read",
+    "emobank": "emobridge.learning.corpora.emobank:read",
+    "fb_valence_arousal": "emobridge.learning.corpora.fb_valence_arousal:read",
+    "meld": "emobridge.learning.corpora.meld:read",
+    "emorynlp": "emobridge.learning.corpora.emorynlp:read",
+}
+# One's own data: the path stands in the name, as in ``table:calls.csv``.
+OWN_DATA = {
+    "table": "emobridge.learning.corpora.table:read_table",
+    "audiofolder": "emobridge.learning.corpora.audiofolder:read_audiofolder",
+}
+
+
+def read_corpus(name: str, root: Path | None = None) -> Corpus:
+    """Read a corpus.
+
+    Args:
+        name: a key of `CORPORA`, ``table:PATH`` or ``audiofolder:PATH``.
+        root: the folder of the corpus, or of a collection that holds it; without it, ``EMOBRIDGE_DATA`` is used.
+
+    Raises:
+        CorpusError: the name is unknown, no folder was given, or the folder does not hold the corpus.
+    """
+    kind, separator, path = name.partition(":")
+    if separator and kind in OWN_DATA and path:
+        return _reader(OWN_DATA, kind)(Path(path))
+    if name not in CORPORA:
+        valid = (*CORPORA, *(f"{kind}:PATH" for kind in OWN_DATA))
+        raise CorpusError(f"corpus '{name}'", f"valid: {', '.join(valid)}", nearest(name, valid))
+    folder = root or (Path(os.environ["EMOBRIDGE_DATA"]) if os.environ.get("EMOBRIDGE_DATA") else None)
+    if folder is None:
+        remedy = "pass --data FOLDER or set EMOBRIDGE_DATA"
+        raise CorpusError(f"no folder was given for the corpus {name}", "", remedy)
+    if not folder.is_dir():
+        raise CorpusError(f"'{folder}' is not a folder", "", "pass --data FOLDER or set EMOBRIDGE_DATA")
+    return _reader(CORPORA, name)(folder)
+
+
+def _reader(registry: dict[str, str], name: str) -> Callable[[Path], Corpus]:
+    return cast("Callable[[Path], Corpus]", load_entry(registry, name))

@@ -1,0 +1,197 @@
+"""What the corpus readers share: rows of a CSV file, the collection layout, and the checks that every corpus passes.
+
+The collection layout keeps several corpora under one root: ``manifests/<corpus>.csv`` with sound files below
+``audio/`` for speech, ``text/<corpus>.csv`` for text. Design: a reader yields entries, each an utterance or the words
+that say why a row cannot be used; `assemble` makes the corpus, so that nothing is dropped without a reason.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emobridge.errors import CorpusError, nearest
+from emobridge.labels import DIMENSIONS, Scale
+from emobridge.learning.corpora.base import Corpus, Utterance
+
+Entry = Utterance | str
+Row = Mapping[str, str]
+
+SPLITS = {"train": "train", "dev": "validation", "val": "validation", "validation": "validation", "test": "test"}
+LFS_POINTER = b"version https://git-lfs"
+# Columns that become fields of their own, and the collection's reading of the label: not attributes.
+_FIELDS = frozenset(
+    {"id", "file", "corpus", "speaker", "emotion", "emotion_4", "transcript", "text", "duration_s", "split"}
+    | {"dialogue_id", *DIMENSIONS}
+)
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """What is known of a named corpus before a file is read; `original_layout` describes its folder in one line."""
+
+    name: str
+    labels: tuple[str, ...]
+    language: str
+    licence: str
+    citation: str
+    source: str
+    original_layout: str
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+
+
+def read_rows(path: Path, required: Iterable[str] = (), delimiter: str = ",") -> list[dict[str, str]]:
+    """Return the rows of a UTF-8 table with a header line, cells stripped of surrounding blanks.
+
+    Raises:
+        CorpusError: the file is missing, not UTF-8, lacks a required column, or has a row of another length.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter=delimiter)
+            columns = [column.strip() for column in reader.fieldnames or ()]
+            reader.fieldnames = columns
+            _require(path, columns, required)
+            rows = []
+            for row in reader:
+                if None in row or None in row.values():
+                    given = f"'{path}' line {reader.line_num}: the row does not have {len(columns)} cells"
+                    raise CorpusError(given, f"columns: {', '.join(columns)}", "quote cells that hold the separator")
+                rows.append({column: value.strip() for column, value in row.items()})
+            return rows
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"'{path}' is not UTF-8 text ({error.reason})", "", "save it as UTF-8") from error
+    except csv.Error as error:
+        raise CorpusError(f"'{path}' is not a readable table ({error})", "", "save it as plain CSV") from error
+    except OSError as error:
+        raise CorpusError(f"'{path}' cannot be read ({error.strerror})", "", "check the path") from error
+
+
+def _require(path: Path, columns: list[str], required: Iterable[str]) -> None:
+    for column in required:
+        if column not in columns:
+            remedy = nearest(column, columns) or f"add the column '{column}'"
+            raise CorpusError(f"'{path}' has no column '{column}'", f"it has {', '.join(columns) or 'none'}", remedy)
+
+
+def number(cell: str) -> float | None:
+    """Return the finite number in ``cell``, None where it is empty or holds none."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def collection_rows(root: Path, name: str) -> list[dict[str, str]] | None:
+    """Return the rows of corpus ``name`` in a collection, None where ``root`` is not a collection that holds it."""
+    for path, required in (
+        (root / "manifests" / f"{name}.csv", ("file", "speaker", "emotion", "transcript", "duration_s")),
+        (root / "text" / f"{name}.csv", ("text", "emotion", "split", "speaker", "dialogue_id")),
+    ):
+        if path.is_file():
+            return read_rows(path, required)
+    return None
+
+
+def speech_utterance(root: Path, row: Row, facts: CorpusFacts) -> Utterance:
+    """Return the utterance of one row of ``manifests/<corpus>.csv``; its id is the file's name without extension."""
+    path = root / row["file"]
+    return Utterance(
+        id=path.stem,
+        corpus=facts.name,
+        speaker=row["speaker"] or None,
+        audio=path,
+        text=row["transcript"] or None,
+        label=row["emotion"] or None,
+        duration_s=number(row["duration_s"]),
+        attributes=_attributes(row),
+    )
+
+
+def text_utterance(identity: str, row: Row, facts: CorpusFacts) -> Utterance:
+    """Return the utterance of one row of ``text/<corpus>.csv``."""
+    values = {name: number(row.get(name, "")) for name in DIMENSIONS}
+    return Utterance(
+        id=identity,
+        corpus=facts.name,
+        speaker=row["speaker"] or None,
+        text=row["text"] or None,
+        label=row["emotion"] or None,
+        dimensions={name: value for name, value in values.items() if value is not None},
+        split=SPLITS.get(row["split"]),
+        dialogue=row["dialogue_id"] or None,
+        attributes=_attributes(row),
+    )
+
+
+def _attributes(row: Row) -> dict[str, str]:
+    return {name: cell for name, cell in row.items() if cell and name not in _FIELDS}
+
+
+def neither_layout(root: Path, facts: CorpusFacts) -> CorpusError:
+    """Return the error for a folder that is neither the collection nor the corpus's own folder."""
+    return CorpusError(
+        f"'{root}' does not hold the corpus {facts.name}",
+        f"expected manifests/{facts.name}.csv or text/{facts.name}.csv (a collection), or {facts.original_layout}",
+        f"the corpus comes from {facts.source}",
+    )
+
+
+def assemble(facts: CorpusFacts, entries: Iterable[Entry]) -> Corpus:
+    """Return the corpus of the usable entries, sorted by id; every other entry is a problem with its reason.
+
+    Raises:
+        CorpusError: nothing usable is left.
+    """
+    usable: dict[str, Utterance] = {}
+    problems: list[str] = []
+    for entry in entries:
+        reason = entry if isinstance(entry, str) else _fault(entry, facts)
+        if reason is not None:
+            problems.append(reason)
+        elif isinstance(entry, Utterance):
+            if entry.id in usable:
+                problems.append(f"{entry.id}: this id occurs more than once, the first was kept")
+            usable.setdefault(entry.id, entry)
+    if not usable:
+        first = f"the first of {len(problems)} problems: {problems[0]}" if problems else "it has no rows"
+        raise CorpusError(f"corpus {facts.name} has no usable utterance", first, "check the folder's layout")
+    return Corpus(
+        name=facts.name,
+        utterances=tuple(usable[identity] for identity in sorted(usable)),
+        labels=facts.labels,
+        scales=facts.scales,
+        language=facts.language,
+        licence=facts.licence,
+        citation=facts.citation,
+        source=facts.source,
+        problems=tuple(problems),
+    )
+
+
+def _fault(utterance: Utterance, facts: CorpusFacts) -> str | None:
+    """Return why an utterance cannot be used, None where it can."""
+    if utterance.audio is None and not utterance.text:
+        return f"{utterance.id}: the text is empty"
+    if utterance.audio is not None and (fault := _audio_fault(utterance.audio)):
+        return f"{utterance.id}: {fault}"
+    for label in [*([utterance.label] if utterance.label else []), *utterance.votes]:
+        if label not in facts.labels:
+            return f"{utterance.id}: label '{label}' is not one of {', '.join(facts.labels) or 'none'}"
+    for name, value in utterance.dimensions.items():
+        scale = facts.scales[name]
+        if not scale.low <= value <= scale.high:
+            return f"{utterance.id}: {name} {value} is outside its scale {scale.low}..{scale.high}"
+    return None
+
+
+def _audio_fault(path: Path) -> str | None:
+    if not path.is_file():
+        return f"there is no file '{path}'"
+    size_bytes = path.stat().st_size
+    if size_bytes < 1024:
+        with path.open("rb") as stream:
+            if stream.read(len(LFS_POINTER)) == LFS_POINTER:
+                return f"'{path}' is a Git LFS pointer, not sound; run 'git lfs pull' in its repository"
+    return None if size_bytes else f"the file '{path}' is empty"

@@ -1,0 +1,157 @@
+"""What a trained system says of examples, and how its confidence is made honest on speakers that it never met."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emobridge.labels import PRESENCES
+from emobridge.learning.batches import collate
+from emobridge.learning.evaluation.calibration import category_threshold, fit_temperature, half_width, masked_softmax
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.features import Examples
+from emobridge.learning.system import EmotionSystem
+
+BATCH_SIZE = 16
+LONGEST_S = 30.0  # longer recordings are judged by their middle
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is put before the system: row i hears example ``acoustic[i]`` and reads ``linguistic[i]``; None is absent."""
+
+    acoustic: Sequence[int | None]
+    linguistic: Sequence[int | None]
+
+    @classmethod
+    def natural(cls, examples: Examples, indices: Sequence[int]) -> Self:
+        """Return each utterance with what it has."""
+        presence = examples.presence
+        return cls(
+            [int(index) if presence[index, 0] else None for index in indices],
+            [int(index) if presence[index, 1] else None for index in indices],
+        )
+
+    @property
+    def labelled_by(self) -> NDArray[np.int64]:
+        """(N,) the example whose labels a row has: the heard one where there is one."""
+        rows = zip(self.acoustic, self.linguistic, strict=True)
+        return np.array([heard if heard is not None else read for heard, read in rows], np.int64)
+
+    @property
+    def presence(self) -> NDArray[np.str_]:
+        """(N,) which of `PRESENCES` a row has."""
+        rows = zip(self.acoustic, self.linguistic, strict=True)
+        words = ["both" if None not in (heard, read) else PRESENCES[heard is None] for heard, read in rows]
+        return np.array(words, dtype=np.str_)
+
+
+def estimate(
+    system: EmotionSystem, examples: Examples, pairs: Pairs
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return logits (N, C) and dimensions (N, K), in the order of ``pairs``."""
+    system.eval()
+    count = len(pairs.acoustic)
+    sounds = np.array([0 if index is None else examples.frame_counts[index] for index in pairs.acoustic])
+    words = np.array([0 if index is None else len(examples.token_ids[index]) for index in pairs.linguistic])
+    order = np.lexsort((words, sounds))
+    logits = np.zeros((count, len(examples.categories)), np.float32)
+    dimensions = np.zeros((count, len(examples.dimension_names)), np.float32)
+    for start in range(0, count, BATCH_SIZE):
+        rows = order[start : start + BATCH_SIZE]
+        batch = collate(
+            examples, [pairs.acoustic[row] for row in rows], [pairs.linguistic[row] for row in rows], LONGEST_S
+        )
+        with torch.inference_mode():
+            outputs = system(batch, batch.presence)
+        logits[rows], dimensions[rows] = outputs[0].numpy(), outputs[1].numpy()
+    return logits, dimensions
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a system's raw outputs become honest ones, for one presence.
+
+    Attributes:
+        temperature: logits are divided by it.
+        category_threshold: share of probability that a 90 % set must reach.
+        half_width: dimension -> half of its 90 % interval, only where people rated it.
+        items: how many validation items it was fitted on; 0: nothing was fitted.
+    """
+
+    temperature: float
+    category_threshold: float
+    half_width: dict[str, float]
+    items: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
+def calibrate(system: EmotionSystem, examples: Examples, pairs: Pairs) -> dict[str, Calibration]:
+    """Fit temperature, conformal threshold and half widths for each presence in ``pairs``, on held-out speakers."""
+    logits, dimensions = estimate(system, examples, pairs)
+    rows, presence = pairs.labelled_by, pairs.presence
+    found = {}
+    for name in np.unique(presence):
+        mine = presence == name
+        found[str(name)] = _fit(examples, rows[mine], logits[mine], dimensions[mine])
+    return found
+
+
+def _fit(
+    examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.float32], dimensions: NDArray[np.float32]
+) -> Calibration:
+    truth, allowed = examples.targets[rows], examples.allowed[rows]
+    labelled = truth.sum(axis=1) > 0
+    temperature, threshold = 1.0, 0.9
+    if labelled.any():
+        temperature = fit_temperature(logits[labelled], truth[labelled], allowed[labelled])
+        probabilities = masked_softmax(logits[labelled] / temperature, allowed[labelled])
+        threshold = category_threshold(probabilities, truth[labelled].argmax(axis=1))
+    widths = {}
+    for column, name in enumerate(examples.dimension_names):
+        width = half_width(dimensions[:, column], examples.rated_dimensions[rows, column])
+        if width is not None:
+            widths[name] = float(width)
+    return Calibration(float(temperature), float(threshold), widths, len(rows))
+
+
+def predict(
+    system: EmotionSystem,
+    examples: Examples,
+    pairs: Pairs,
+    calibration: dict[str, Calibration],
+    *,
+    fold: str,
+    variant: str,
+    seed: int,
+) -> Predictions:
+    """Return calibrated predictions with their truth, ready to be stored and scored."""
+    logits, dimensions = estimate(system, examples, pairs)
+    rows, presence = pairs.labelled_by, pairs.presence
+    fitted = [calibration.get(str(name)) for name in presence]
+    temperatures = np.array([1.0 if one is None else one.temperature for one in fitted], np.float32)
+    everything = np.ones_like(logits, dtype=bool)
+    utterances = [examples.utterances[row] for row in rows]
+    return Predictions(
+        categories=examples.categories,
+        dimensions=examples.dimension_names,
+        ids=np.array([utterance.id for utterance in utterances], dtype=np.str_),
+        corpora=np.array([utterance.corpus for utterance in utterances], dtype=np.str_),
+        speakers=np.array([utterance.speaker or "" for utterance in utterances], dtype=np.str_),
+        folds=np.array([fold] * len(rows), dtype=np.str_),
+        variants=np.array([variant] * len(rows), dtype=np.str_),
+        seeds=np.full(len(rows), seed, np.int64),
+        presence=presence,
+        labels=np.array([utterance.label or "" for utterance in utterances], dtype=np.str_),
+        truth=examples.targets[rows],
+        allowed=examples.allowed[rows],
+        probabilities=masked_softmax(logits / temperatures[:, None], everything).astype(np.float32),
+        truth_dimensions=examples.rated_dimensions[rows],
+        predicted_dimensions=dimensions,
+    )

@@ -1,0 +1,245 @@
+"""Every prediction is stored, so that every figure can be computed again: arrays in memory, one Parquet file on disk.
+
+The file has one row a (variant, fold, seed, utterance), readable by any Parquet reader, and carries the categories, the
+dimensions, the version that wrote it, and what the caller adds (recipe digest, package versions) as metadata.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobridge.errors import CorpusError, OutputError
+from emobridge.learning.evaluation.metrics import vote_majority
+from emobridge.registry import load_extra
+from emobridge.version import __version__
+
+if TYPE_CHECKING:
+    import pyarrow
+
+FORMAT_VERSION = 1
+_METADATA_KEY = b"emobridge"
+_WORDS = {
+    "corpora": "corpus", "ids": "utterance", "speakers": "speaker", "folds": "fold", "variants": "variant",
+    "presence": "presence", "labels": "label",
+}  # fmt: skip
+_LISTS = {"truth": "truth_distribution", "allowed": "allowed", "probabilities": "probabilities"}
+_VALUES = {"truth_dimensions": "truth", "predicted_dimensions": "predicted"}
+_FIELDS = (*_WORDS, "seeds", *_LISTS, *_VALUES)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What models said of utterances, and what was true; N rows, C categories, K dimensions.
+
+    Attributes:
+        categories, dimensions: names of the C categories and K dimensions, either may be empty.
+        ids, corpora: (N,) str; an utterance's id is unique within its corpus.
+        speakers: (N,) str, unique within the corpus; ``""`` where the corpus does not say.
+        folds, variants: (N,) str, which test fold and which system (its recipe and what it was given).
+        seeds: (N,) int64.
+        presence: (N,) str, ``acoustic``, ``linguistic`` or ``both``: what the model was given.
+        labels: (N,) str, the corpus's raw label; ``""`` where unlabelled.
+        truth: (N, C) float32, one-hot or rater votes; all zero where missing.
+        allowed: (N, C) bool, True for the categories that the item's corpus can hold.
+        probabilities: (N, C) float32 over all categories, before restriction to the allowed ones.
+        truth_dimensions, predicted_dimensions: (N, K) float32 on [0, 1], NaN where missing.
+    """
+
+    categories: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    ids: NDArray[np.str_]
+    corpora: NDArray[np.str_]
+    speakers: NDArray[np.str_]
+    folds: NDArray[np.str_]
+    variants: NDArray[np.str_]
+    seeds: NDArray[np.int64]
+    presence: NDArray[np.str_]
+    labels: NDArray[np.str_]
+    truth: NDArray[np.float32]
+    allowed: NDArray[np.bool_]
+    probabilities: NDArray[np.float32]
+    truth_dimensions: NDArray[np.float32]
+    predicted_dimensions: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        rows = len(self.ids)
+        for name in _WORDS:
+            column = getattr(self, name)
+            assert column.shape == (rows,), f"{name} {column.shape}"
+            assert column.dtype.kind == "U", f"{name} {column.dtype}"
+        assert self.seeds.shape == (rows,), f"seeds {self.seeds.shape}"
+        widths = dict.fromkeys(_LISTS, len(self.categories)) | dict.fromkeys(_VALUES, len(self.dimensions))
+        for name, width in widths.items():
+            matrix = getattr(self, name)
+            assert matrix.shape == (rows, width), f"{name} {matrix.shape}"
+            assert matrix.dtype == (np.bool_ if name == "allowed" else np.float32), f"{name} {matrix.dtype}"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def truth_indices(self) -> NDArray[np.int64]:
+        """(N,) the true category, or that of most votes; -1 where missing or tied."""
+        return vote_majority(self.truth)
+
+    def select(self, mask: NDArray[np.bool_]) -> "Predictions":
+        """Return the rows for which ``mask`` (N,) is True."""
+        return dataclasses.replace(self, **{name: getattr(self, name)[mask] for name in _FIELDS})
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Predictions"]) -> "Predictions":
+        """Return the rows of all ``parts`` (at least one), in order.
+
+        Raises:
+            CorpusError: the parts do not share their categories and dimensions.
+        """
+        first = parts[0]
+        for part in parts:
+            if (part.categories, part.dimensions) != (first.categories, first.dimensions):
+                given = f"predictions over {', '.join(part.categories + part.dimensions)}"
+                valid = f"the first part is over {', '.join(first.categories + first.dimensions)}"
+                raise CorpusError(given, valid, "concatenate only predictions with the same label set")
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS}
+        return cls(first.categories, first.dimensions, **columns)
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+        """Write the rows to a Parquet file, whole or not at all; a missing value is null there.
+
+        Args:
+            path: the file; its folder must exist.
+            metadata: what to remember beside the rows (recipe digest, versions); `read_metadata` returns it.
+
+        Raises:
+            CorpusError: a row occurs twice.
+            OutputError: the file cannot be written.
+        """
+        _check_unique(self)
+        table = _to_table(self, metadata)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            load_extra("pyarrow.parquet", "train").write_table(table, partial, compression="zstd")
+            partial.replace(path)
+        except OSError as error:
+            given = f"predictions file '{path}': {error.strerror or 'the disk refused it'}"
+            raise OutputError(given, "valid: a file in a folder that can be written", "give another path") from error
+        finally:
+            if partial.exists():
+                partial.unlink()
+
+    @classmethod
+    def read(cls, path: Path) -> "Predictions":
+        """Return the predictions that `write` stored.
+
+        Raises:
+            CorpusError: the file is missing, damaged, or no predictions file of this format version.
+        """
+        table, header = _read_table(path)
+        categories, dimensions = tuple(header["categories"]), tuple(header["dimensions"])
+        missing = [name for name in _columns(dimensions) if name not in table.column_names]
+        if missing:
+            raise _wrong_file(path, f"lacks the columns {', '.join(missing)}")
+        try:
+            columns = _from_table(table, categories, dimensions)
+        except ValueError as error:
+            raise _wrong_file(path, f"has a row that is not over its {len(categories)} categories") from error
+        predictions = cls(categories, dimensions, **columns)
+        _check_unique(predictions)
+        return predictions
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return what was given to `Predictions.write` beside the rows.
+
+    Raises:
+        CorpusError: as `Predictions.read`.
+    """
+    given: dict[str, str] = _read_table(path)[1]["metadata"]
+    return given
+
+
+def _columns(dimensions: tuple[str, ...]) -> tuple[str, ...]:
+    values = [f"{prefix}_{name}" for prefix in _VALUES.values() for name in dimensions]
+    return (*_WORDS.values(), "seed", "truth_category", *_LISTS.values(), *values)
+
+
+def _to_table(predictions: Predictions, metadata: Mapping[str, str]) -> "pyarrow.Table":
+    arrow = load_extra("pyarrow", "train")
+    columns = {
+        name: arrow.array([word or None for word in getattr(predictions, field).tolist()], arrow.string())
+        for field, name in _WORDS.items()
+    }
+    columns["seed"] = arrow.array(predictions.seeds)
+    indices = predictions.truth_indices
+    columns["truth_category"] = arrow.array(indices, mask=indices < 0)
+    for field, name in _LISTS.items():
+        item = arrow.bool_() if field == "allowed" else arrow.float32()
+        columns[name] = arrow.array(getattr(predictions, field).tolist(), arrow.list_(item))
+    for field, prefix in _VALUES.items():
+        for dimension, values in zip(predictions.dimensions, getattr(predictions, field).T, strict=True):
+            columns[f"{prefix}_{dimension}"] = arrow.array(values, mask=np.isnan(values))
+    header = {
+        "format_version": FORMAT_VERSION,
+        "emobridge": __version__,
+        "categories": predictions.categories,
+        "dimensions": predictions.dimensions,
+        "metadata": dict(metadata),
+    }
+    return arrow.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(header)})
+
+
+def _from_table(
+    table: "pyarrow.Table", categories: tuple[str, ...], dimensions: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    rows = len(table)
+    columns: dict[str, NDArray[Any]] = {"seeds": np.array(table["seed"].to_pylist(), dtype=np.int64)}
+    for field, name in _WORDS.items():
+        columns[field] = np.array([word or "" for word in table[name].to_pylist()], dtype=np.str_)
+    for field, name in _LISTS.items():
+        kind = np.bool_ if field == "allowed" else np.float32
+        columns[field] = np.array(table[name].to_pylist(), dtype=kind).reshape(rows, len(categories))
+    for field, prefix in _VALUES.items():
+        values = [table[f"{prefix}_{name}"].to_numpy() for name in dimensions]
+        columns[field] = np.array(values, dtype=np.float32).reshape(len(dimensions), rows).T
+    return columns
+
+
+def _read_table(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
+    if not path.is_file():
+        raise _wrong_file(path, "is a folder" if path.is_dir() else "does not exist")
+    arrow, parquet = load_extra("pyarrow", "train"), load_extra("pyarrow.parquet", "train")
+    try:
+        # One file, so no file system is asked to guess a partition from the folder's name.
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
+    except (arrow.ArrowException, OSError) as error:
+        raise _wrong_file(path, "is damaged or no Parquet file") from error
+    stored = (table.schema.metadata or {}).get(_METADATA_KEY)
+    if stored is None:
+        raise _wrong_file(path, "is a Parquet file without emobridge's header")
+    header: dict[str, Any] = json.loads(stored)
+    if header.get("format_version") != FORMAT_VERSION:
+        raise _wrong_file(path, f"has format version {header.get('format_version')}")
+    return table, header
+
+
+def _wrong_file(path: Path, fault: str) -> CorpusError:
+    valid = f"valid: a Parquet file of predictions, format version {FORMAT_VERSION}"
+    return CorpusError(f"predictions file '{path}' {fault}", valid, "write it anew with 'emobridge crossvalidate'")
+
+
+def _check_unique(predictions: Predictions) -> None:
+    columns = [getattr(predictions, name).tolist() for name in ("variants", "folds", "seeds", "corpora", "ids")]
+    seen: set[tuple[str | int, ...]] = set()
+    for row in zip(*columns, strict=True):
+        if row in seen:
+            variant, fold, seed, corpus, utterance = row
+            given = f"utterance '{utterance}' of {corpus} occurs twice in variant {variant}, fold {fold}, seed {seed}"
+            raise CorpusError(given, "valid: once each", "concatenate each fold's predictions once")
+        seen.add(row)

@@ -1,0 +1,246 @@
+"""From stored predictions to figures: every metric with its interval over speakers, per fold, per seed, per corpus."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobridge.errors import CorpusError
+from emobridge.learning.evaluation.intervals import (
+    Difference,
+    Interval,
+    Measured,
+    bootstrap_intervals,
+    paired_differences,
+    speaker_units,
+)
+from emobridge.learning.evaluation.metrics import (
+    brier_score,
+    concordance_cc,
+    confusion_matrix,
+    cross_entropy_soft,
+    expected_calibration_error,
+    macro_f1,
+    pearson_cc,
+    per_class_recall,
+    restrict_to_allowed,
+    root_mean_square_error,
+    unweighted_average_recall,
+    weighted_average_recall,
+    weighted_f1,
+)
+from emobridge.learning.evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric on each part (fold or seed) by itself.
+
+    Attributes:
+        values: part -> value, NaN where the part does not define it.
+        mean, deviation: mean and sample standard deviation over the parts that do; NaN for none and fewer than two.
+    """
+
+    values: Mapping[str, float]
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric on all items together with its 95 % interval over speakers, and by folds and by seeds."""
+
+    pooled: Interval
+    folds: Spread
+    seeds: Spread
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything that is measured of one variant.
+
+    Attributes:
+        categories, dimensions: names, as in the predictions.
+        utterances, speakers: how many different ones were judged.
+        metrics: name -> score. Categories: ``unweighted_average_recall``, ``weighted_average_recall``, ``macro_f1``,
+            ``weighted_f1``, ``recall_<category>``, ``expected_calibration_error``, ``brier_score``,
+            ``cross_entropy_soft``; each dimension: ``concordance_cc_<dimension>``, ``pearson_cc_<dimension>``,
+            ``root_mean_square_error_<dimension>`` (on [0, 1]).
+        confusion: (C, C) int64, row = truth, column = predicted.
+        corpora: the same for each corpus; empty where there is one only.
+    """
+
+    categories: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    utterances: int
+    speakers: int
+    metrics: Mapping[str, Score]
+    confusion: NDArray[np.int64]
+    corpora: Mapping[str, "Scores"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON-ready values; NaN becomes None, a tuple or an array a list."""
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return plain
+
+
+def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Scores:
+    """Return every metric of one variant's predictions.
+
+    Categories are judged within the allowed ones of each item, against the label or the majority of its votes (ties
+    are dropped there); ``brier_score`` and ``cross_entropy_soft`` use the votes themselves. Seeds are pooled: an
+    utterance counts once a seed, and is drawn with its speaker all the same.
+
+    Args:
+        predictions: of one variant, at least one row.
+        resamples, seed: of the bootstrap over speakers; 0 resamples leave the intervals NaN.
+
+    Raises:
+        CorpusError: there are no rows, or those of several variants.
+    """
+    _require_one_variant(predictions)
+    whole = _score_rows(predictions, resamples, seed)
+    names = _distinct(predictions.corpora)
+    if len(names) == 1:
+        return whole
+    parts = {name: _score_rows(predictions.select(predictions.corpora == name), resamples, seed) for name in names}
+    return dataclasses.replace(whole, corpora=parts)
+
+
+def compare(
+    predictions: Predictions, reference: Predictions, resamples: int = 1000, seed: int = 0
+) -> dict[str, Difference]:
+    """Return each metric of one variant minus that of ``reference``, on the same resampled speakers.
+
+    Args:
+        predictions, reference: of one variant each, over the same utterances; the numbers of seeds may differ. A
+            metric that only one defines (a variant without dimensions) is left out.
+        resamples, seed: as in `score`.
+
+    Raises:
+        CorpusError: the utterances or the categories differ, or either holds several variants.
+    """
+    for side in (predictions, reference):
+        _require_one_variant(side)
+    _require_same_items(predictions, reference)
+    return paired_differences(_measured(predictions), _measured(reference), resamples, seed)
+
+
+def _score_rows(predictions: Predictions, resamples: int, seed: int) -> Scores:
+    system = _measured(predictions)
+    pooled = bootstrap_intervals(system, resamples, seed)
+    folds, seeds = _by_part(system, predictions.folds), _by_part(system, predictions.seeds.astype(np.str_))
+    named = predictions.speakers != ""
+    known, predicted, _ = _judged(predictions)
+    return Scores(
+        categories=predictions.categories,
+        dimensions=predictions.dimensions,
+        utterances=len(set(zip(predictions.corpora.tolist(), predictions.ids.tolist(), strict=True))),
+        speakers=len(np.unique(system.units[named])),
+        metrics={name: Score(pooled[name], folds[name], seeds[name]) for name in pooled},
+        confusion=confusion_matrix(known, predicted, len(predictions.categories)),
+        corpora={},
+    )
+
+
+def _judged(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the true index (N,), the predicted index (N,) and the restricted probabilities (N, C)."""
+    probabilities = restrict_to_allowed(predictions.probabilities, predictions.allowed)
+    if not predictions.categories:
+        nothing = np.full(len(predictions), -1)
+        return nothing, nothing, probabilities
+    return predictions.truth_indices, probabilities.argmax(axis=1), probabilities
+
+
+def _measured(predictions: Predictions) -> Measured:
+    """Return the system that gives every metric for which the predictions have labels."""
+    truth, predicted, probabilities = _judged(predictions)
+    votes = predictions.truth.astype(np.float64)
+    labelled = bool(votes.sum())
+    rated = [
+        (name, predictions.truth_dimensions[:, column], predictions.predicted_dimensions[:, column])
+        for column, name in enumerate(predictions.dimensions)
+        if not np.isnan(predictions.truth_dimensions[:, column] + predictions.predicted_dimensions[:, column]).all()
+    ]
+
+    def measure(rows: NDArray[np.intp]) -> dict[str, float]:
+        values: dict[str, float] = {}
+        if labelled:
+            values |= _category_metrics(predictions.categories, truth[rows], predicted[rows])
+            values["expected_calibration_error"] = expected_calibration_error(truth[rows], probabilities[rows])
+            values["brier_score"] = brier_score(votes[rows], probabilities[rows])
+            values["cross_entropy_soft"] = cross_entropy_soft(votes[rows], probabilities[rows])
+        for name, true, guess in rated:
+            values[f"concordance_cc_{name}"] = concordance_cc(true[rows], guess[rows])
+            values[f"pearson_cc_{name}"] = pearson_cc(true[rows], guess[rows])
+            values[f"root_mean_square_error_{name}"] = root_mean_square_error(true[rows], guess[rows])
+        return values
+
+    return Measured(measure, speaker_units(predictions.corpora, predictions.speakers, predictions.ids))
+
+
+def _category_metrics(
+    categories: tuple[str, ...], truth: NDArray[np.int64], predicted: NDArray[np.int64]
+) -> dict[str, float]:
+    recalls = per_class_recall(truth, predicted, len(categories))
+    return {
+        "unweighted_average_recall": unweighted_average_recall(truth, predicted),
+        "weighted_average_recall": weighted_average_recall(truth, predicted),
+        "macro_f1": macro_f1(truth, predicted),
+        "weighted_f1": weighted_f1(truth, predicted),
+        **{f"recall_{name}": float(value) for name, value in zip(categories, recalls, strict=True)},
+    }
+
+
+def _by_part(system: Measured, parts: NDArray[np.str_]) -> dict[str, Spread]:
+    values = {part: system.measure(np.flatnonzero(parts == part)) for part in _distinct(parts)}
+    names = next(iter(values.values()))
+    return {name: _spread({part: metrics[name] for part, metrics in values.items()}) for name in names}
+
+
+def _spread(values: dict[str, float]) -> Spread:
+    known = np.array([value for value in values.values() if not math.isnan(value)])
+    mean = float(known.mean()) if known.size else math.nan
+    return Spread(values, mean, float(known.std(ddof=1)) if known.size > 1 else math.nan)
+
+
+def _distinct(words: NDArray[np.str_]) -> list[str]:
+    """Return the different words in the order in which they first occur."""
+    return list(dict.fromkeys(words.tolist()))
+
+
+def _require_one_variant(predictions: Predictions) -> None:
+    variants = _distinct(predictions.variants)
+    if len(variants) != 1:
+        given = f"predictions of the variants {', '.join(variants)}" if variants else "predictions without a row"
+        raise CorpusError(given, "valid: the rows of one variant", "select one variant and score it by itself")
+
+
+def _require_same_items(predictions: Predictions, reference: Predictions) -> None:
+    one, other = (
+        set(zip(side.corpora.tolist(), side.ids.tolist(), side.speakers.tolist(), strict=True))
+        for side in (predictions, reference)
+    )
+    names = f"variants '{predictions.variants[0]}' and '{reference.variants[0]}'"
+    remedy = "compare variants of one recipe, judged on the same folds"
+    if one != other:
+        example = min(one ^ other)
+        given = f"{names} differ in {len(one ^ other)} utterances, such as '{example[1]}' of {example[0]}"
+        raise CorpusError(given, "valid: the same utterances", remedy)
+    if predictions.categories and reference.categories and predictions.categories != reference.categories:
+        given = f"{names} have the categories {predictions.categories} and {reference.categories}"
+        raise CorpusError(given, "valid: the same categories", remedy)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,245 @@
+"""Corpora to examples: what the network sees and should say, for every utterance of every corpus of a recipe.
+
+Sound goes through the front end once, into a cache; labels go through the named maps of `labels`; missing stays missing (an
+all-zero distribution, NaN, a presence of False).
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from emobridge.audio import load_audio
+from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.errors import CorpusError, RecipeError, nearest
+from emobridge.labels import LabelMap, Scale, label_map
+from emobridge.learning.cache import ArrayCache
+from emobridge.learning.corpora.base import Corpus, Utterance
+from emobridge.learning.log_mel import log_mel
+from emobridge.learning.weak_labels import weak_dimensions
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """One corpus of a recipe.
+
+    Attributes:
+        name: as ``emobridge corpus`` knows it, or ``table:PATH``, ``audiofolder:PATH``.
+        modalities: which inputs are used. Acted corpora read the same sentence in every emotion, so their text is left out.
+        weight: how often it is drawn, beside the square root of its size.
+        weak_dimensions: give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
+        categories: learn its categories at all.
+    """
+
+    name: str
+    modalities: tuple[Literal["acoustic", "linguistic"], ...] = ("acoustic",)
+    weight: float = 1.0
+    weak_dimensions: bool = False
+    categories: bool = True
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What a recipe learns from.
+
+    Attributes:
+        corpora: one or more.
+        categories: ``own`` (the labels of the one corpus), ``seven`` or ``four``.
+        dimensions: names of the continuous labels that the model gives.
+        votes: learn the raters' votes as a distribution where there are votes; else the one label.
+    """
+
+    corpora: tuple[CorpusConfig, ...]
+    categories: Literal["own", "seven", "four"] = "own"
+    dimensions: tuple[str, ...] = ()
+    votes: bool = True
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N utterances, ready to be batched.
+
+    Attributes:
+        utterances: where each came from.
+        corpora: (N,) index into ``corpus_names``.
+        targets: (N, C) category distributions, all zero where missing.
+        allowed: (N, C) the categories that the utterance's corpus knows.
+        dimensions: (N, K) on [0, 1], NaN where missing; ``weak`` ones included.
+        rated_dimensions: (N, K) the same without weak ones: what metrics may use.
+        token_ids: N arrays with [CLS] and [SEP]; empty where the text is missing or not used.
+        frame_keys: N keys into the cache of log-mel frames, None where there is no sound.
+        frame_counts: (N,) frames, 0 where there is no sound.
+        settings: of the front end.
+    """
+
+    utterances: tuple[Utterance, ...]
+    corpus_names: tuple[str, ...]
+    categories: tuple[str, ...]
+    dimension_names: tuple[str, ...]
+    corpora: NDArray[np.int64]
+    targets: NDArray[np.float32]
+    allowed: NDArray[np.bool_]
+    dimensions: NDArray[np.float32]
+    rated_dimensions: NDArray[np.float32]
+    token_ids: tuple[NDArray[np.int64], ...]
+    frame_keys: tuple[str | None, ...]
+    frame_counts: NDArray[np.int64]
+    settings: LogMelSettings
+    cache: ArrayCache = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    @property
+    def presence(self) -> NDArray[np.bool_]:
+        """(N, 2): which of sound and text an utterance has."""
+        return np.stack([self.frame_counts > 0, np.array([len(ids) > 0 for ids in self.token_ids], bool)], axis=1)
+
+    def frames(self, index: int) -> NDArray[np.float32]:
+        """Return the log-mel frames (T, bands) of an example; (0, bands) where there is no sound."""
+        key = self.frame_keys[index]
+        if key is None:
+            return np.zeros((0, self.settings.bands), np.float32)
+        return self.cache[key].astype(np.float32)
+
+
+def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str, ...]:
+    """Return the categories that a model of this recipe has.
+
+    Raises:
+        RecipeError: ``own`` with corpora whose labels differ.
+    """
+    if config.categories != "own":
+        return label_map("common", config.categories).target
+    with_labels = [corpus for corpus, entry in zip(corpora, config.corpora, strict=True) if entry.categories]
+    sets = {corpus.labels for corpus in with_labels if corpus.labels}
+    if len(sets) > 1:
+        raise RecipeError(
+            f"data.categories 'own' for {', '.join(corpus.name for corpus in with_labels)}",
+            "corpora of one recipe must share their labels",
+            "use data.categories = 'seven' or 'four'",
+        )
+    return next(iter(sets), ())
+
+
+def build_examples(
+    config: DataConfig,
+    corpora: Sequence[Corpus],
+    cache_folder: Path,
+    tokenizer: Tokenizer | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Examples:
+    """Return the examples of a recipe, decoding what the cache does not hold yet.
+
+    Raises:
+        CorpusError: a sound file cannot be read.
+        RecipeError: a dimension that no corpus has.
+    """
+    categories = model_categories(config, corpora)
+    _check_dimensions(config, corpora)
+    settings = LogMelSettings()
+    fingerprint = hashlib.sha256(json.dumps(settings.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
+    cache = ArrayCache(cache_folder / f"log-mel-{fingerprint}", np.float16, settings.bands)
+    pairs = [
+        (number, corpus, entry, utterance)
+        for number, (corpus, entry) in enumerate(zip(corpora, config.corpora, strict=True))
+        for utterance in corpus.utterances
+    ]
+    maps = [label_map(corpus.name, config.categories, corpus.labels) for corpus in corpora]
+    keys: list[str | None] = []
+    counts: list[int] = []
+    for done, (_, _, entry, utterance) in enumerate(pairs):
+        key = _cached_frames(cache, settings, utterance) if "acoustic" in entry.modalities else None
+        keys.append(key)
+        counts.append(0 if key is None else len(cache[key]))
+        progress(done + 1, len(pairs))
+    targets, allowed = _category_targets(config, pairs, maps, len(categories))
+    rated, weak = _dimension_targets(config, pairs)
+    return Examples(
+        utterances=tuple(utterance for _, _, _, utterance in pairs),
+        corpus_names=tuple(corpus.name for corpus in corpora),
+        categories=categories,
+        dimension_names=config.dimensions,
+        corpora=np.array([number for number, _, _, _ in pairs], np.int64),
+        targets=targets,
+        allowed=allowed,
+        dimensions=np.where(np.isnan(rated), weak, rated),
+        rated_dimensions=rated,
+        token_ids=tuple(_token_ids(tokenizer, entry, utterance) for _, _, entry, utterance in pairs),
+        frame_keys=tuple(keys),
+        frame_counts=np.array(counts, np.int64),
+        settings=settings,
+        cache=cache,
+    )
+
+
+def _check_dimensions(config: DataConfig, corpora: Sequence[Corpus]) -> None:
+    known = {name for corpus in corpora for name in corpus.scales}
+    if any(entry.weak_dimensions for entry in config.corpora):
+        known |= {"valence", "arousal", "dominance"}
+    for name in config.dimensions:
+        if name not in known:
+            valid = f"these corpora have {', '.join(sorted(known)) or 'no dimensions'}"
+            raise RecipeError(f"data.dimensions '{name}'", valid, nearest(name, known))
+
+
+def _cached_frames(cache: ArrayCache, settings: LogMelSettings, utterance: Utterance) -> str | None:
+    """Return the cache key of an utterance's frames, computing them if they are new; keyed by the bytes of the file."""
+    if utterance.audio is None:
+        return None
+    try:
+        with utterance.audio.open("rb") as file:
+            key = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CorpusError(f"{utterance.corpus}: {utterance.audio}", str(error.strerror), "check the corpus") from error
+    if key not in cache:
+        samples = torch.from_numpy(load_audio(utterance.audio, sample_rate_hz=settings.sample_rate_hz))[None]
+        frames, _ = log_mel(samples, torch.tensor([samples.shape[1]]), settings)
+        cache.add(key, frames[0].numpy())
+    return key
+
+
+Pair = tuple[int, Corpus, CorpusConfig, Utterance]
+
+
+def _category_targets(
+    config: DataConfig, pairs: Sequence[Pair], maps: Sequence[LabelMap], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    targets = np.zeros((len(pairs), count), np.float32)
+    allowed = np.zeros((len(pairs), count), bool)
+    for row, (number, _, entry, utterance) in enumerate(pairs):
+        if not entry.categories or count == 0:
+            continue
+        votes: Mapping[str, float] = utterance.votes if config.votes and utterance.votes else {}
+        if not votes and utterance.label is not None:
+            votes = {utterance.label: 1.0}
+        targets[row] = maps[number].distribution(votes)
+        allowed[row] = maps[number].allowed
+    return targets, allowed
+
+
+def _dimension_targets(config: DataConfig, pairs: Sequence[Pair]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rated = np.full((len(pairs), len(config.dimensions)), np.nan, np.float32)
+    weak = rated.copy()
+    for row, (_, corpus, entry, utterance) in enumerate(pairs):
+        guessed = weak_dimensions(utterance) if entry.weak_dimensions else {}
+        for column, name in enumerate(config.dimensions):
+            if name in utterance.dimensions:
+                scale: Scale = corpus.scales[name]
+                rated[row, column] = scale.to_unit(utterance.dimensions[name])
+            elif name in guessed:
+                weak[row, column] = guessed[name]
+    return rated, weak
+
+
+def _token_ids(tokenizer: Tokenizer | None, entry: CorpusConfig, utterance: Utterance) -> NDArray[np.int64]:
+    if tokenizer is None or "linguistic" not in entry.modalities or not utterance.text:
+        return np.zeros(0, np.int64)
+    return np.array(tokenizer.encode(utterance.text).ids, np.int64)

@@ -1,0 +1,154 @@
+"""What training minimises: cross-entropy over categories and 1 - concordance over dimensions, both blind to gaps.
+
+Missing is normal: a category is missing as an all-zero distribution, a dimension as NaN. Loss and gradient are those of
+the same batch with the missing items removed. Missing targets are replaced before any arithmetic, because a NaN that is
+only multiplied by zero afterwards still poisons the gradient.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+EXCLUDED_LOGIT = -1e4
+LEAST_VARIANCE = 1e-10  # on [0, 1]; below it a float32 variance is rounding
+
+
+def cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    allowed: Tensor,
+    weight: Tensor,
+    *,
+    class_weights: Tensor | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the weighted mean over items of -sum_c class_weight_c target_c log softmax(logits)_c, a scalar.
+
+    Args:
+        logits: (B, C).
+        target: (B, C) distributions; all zero = missing. Mass outside ``allowed`` is dropped.
+        allowed: (B, C) bool, the categories that an item's corpus knows; the others do not compete.
+        weight: (B,), at least 0; 0 = missing.
+        class_weights: (C,).
+        label_smoothing: share of the target, in [0, 1), that is spread evenly over the allowed categories.
+
+    A batch without any label gives 0 with zero gradient.
+    """
+    target = torch.where(allowed, target, 0.0)
+    weight = torch.where(target.sum(dim=1) > 0, weight, 0.0)
+    log_probabilities = logits.float().masked_fill(~allowed, EXCLUDED_LOGIT).log_softmax(dim=1)
+    even = allowed / allowed.sum(dim=1, keepdim=True).clamp(min=1)
+    smoothed = (1.0 - label_smoothing) * target + label_smoothing * even
+    if class_weights is not None:
+        smoothed = smoothed * class_weights
+    losses = -(smoothed * log_probabilities).sum(dim=1)
+    total = weight.sum()
+    return (weight * losses).sum() / torch.where(total > 0, total, 1.0)
+
+
+def concordance_loss(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return 1 - CCC, a scalar in [0, 2], with CCC = 2 cov / (var x + var y + (mean x - mean y)^2) [Lin 1989].
+
+    Args:
+        prediction: (B,).
+        target: (B,), NaN = missing.
+        weight: (B,), at least 0; 0 = missing. None: every item counts the same.
+
+    Fewer than two valid items, or no variance in either, give 0 with zero gradient.
+    """
+    return _concordance_loss(prediction, target, weight)[0]
+
+
+def _concordance_loss(prediction: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the loss and whether it is defined, both scalars."""
+    weight = torch.ones_like(target) if weight is None else weight
+    valid = target.isfinite() & (weight > 0)
+    target = torch.where(valid, target, 0.0)
+    prediction = torch.where(valid, prediction.float(), 0.0)
+    weight = torch.where(valid, weight, 0.0)
+    share = weight / torch.where(valid.any(), weight.sum(), 1.0)
+    prediction_mean, target_mean = (share * prediction).sum(), (share * target).sum()
+    prediction_rest, target_rest = prediction - prediction_mean, target - target_mean
+    variance = (share * (prediction_rest.square() + target_rest.square())).sum()
+    covariance = (share * prediction_rest * target_rest).sum()
+    defined = (valid.sum() >= 2) & (variance > LEAST_VARIANCE)
+    scatter = torch.where(defined, variance + (prediction_mean - target_mean).square(), 1.0)
+    return torch.where(defined, 1.0 - 2.0 * covariance / scatter, 0.0), defined
+
+
+class MultiTaskLoss(nn.Module):
+    """The sum over tasks, the category and each dimension, of weight x loss.
+
+    Weights are fixed (the paper: 0.34 for the category, 0.33 for each dimension) or learned from each task's
+    uncertainty: exp(-s) x loss + s / 2, s = the task's log variance [Kendall 2018], starting at the fixed weights.
+
+    Args:
+        dimensions: names, in the order of the model's outputs.
+        category_weight: at least 0; 0 leaves the task out.
+        dimension_weights: dimension -> weight, at least 0; None: 0.33 each.
+        learned: learn the weights; those of 0 stay 0.
+        class_weights: (C,), see ``cross_entropy``.
+        label_smoothing: see ``cross_entropy``.
+    """
+
+    weights: Tensor
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        dimensions: Sequence[str],
+        *,
+        category_weight: float = 0.34,
+        dimension_weights: Mapping[str, float] | None = None,
+        learned: bool = False,
+        class_weights: Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.tasks = ("category", *dimensions)
+        self.label_smoothing = label_smoothing
+        fixed = dict.fromkeys(dimensions, 0.33) if dimension_weights is None else dimension_weights
+        weights = [category_weight, *(fixed[name] for name in dimensions)]
+        self.register_buffer("weights", torch.tensor(weights))
+        self.register_buffer("class_weights", class_weights)
+        starts = [-math.log(weight) if weight > 0 else 0.0 for weight in weights]
+        self.log_variances = nn.Parameter(torch.tensor(starts)) if learned else None
+
+    def forward(
+        self,
+        outputs: tuple[Tensor, Tensor],
+        categories: Tensor,
+        allowed: Tensor,
+        weight: Tensor,
+        dimensions: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the total, a scalar, and each task's own loss, detached and unweighted.
+
+        Args:
+            outputs: the model's logits (B, C) and dimensions (B, K).
+            categories: (B, C) target distributions, all zero = missing.
+            allowed: (B, C) bool, the categories that compete in each item.
+            weight: (B,), at least 0, of each item in the category task.
+            dimensions: (B, K) targets in [0, 1], NaN = missing.
+
+        A task without labels in the batch contributes nothing, and its part is NaN.
+        """
+        logits, predicted = outputs
+        category = cross_entropy(
+            logits, categories, allowed, weight, class_weights=self.class_weights, label_smoothing=self.label_smoothing
+        )
+        labelled = ((torch.where(allowed, categories, 0.0).sum(dim=1) > 0) & (weight > 0)).any()
+        pairs = [(category, labelled)]
+        pairs += [
+            _concordance_loss(predicted[:, index], dimensions[:, index], None) for index in range(len(self.tasks) - 1)
+        ]
+        losses, defined = (torch.stack(column) for column in zip(*pairs, strict=True))
+        weighted = self.weights * losses
+        if self.log_variances is not None:
+            learned = (-self.log_variances).exp() * losses + self.log_variances / 2
+            weighted = torch.where(self.weights > 0, learned, 0.0)
+        parts = torch.where(defined, losses, math.nan).detach()
+        total = torch.where(defined, weighted, 0.0).sum()
+        return total, dict(zip(self.tasks, parts.unbind(), strict=True))

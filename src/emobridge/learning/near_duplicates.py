@@ -1,0 +1,127 @@
+"""The same recording or the same text twice: what must not lie on both sides of a split.
+
+Identical audio is equal in its decoded 16 kHz samples. Near-duplicate audio is equal up to level and coding: the
+log-mel frames, averaged over a fixed number of time slots and centred, have a cosine above 0.999 (different readings
+of a sentence by one actor reach 0.995). A recording that was cut or shifted is not found. Near-duplicate text is equal
+after case folding and dropping all but letters and digits, or has a cosine of TF-IDF-weighted character 4-grams of at
+least 0.9. A text of fewer than four words ("Yeah.", "Oh my God!") says too little to be the same utterance: it is
+never a duplicate.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobridge.audio import load_audio
+from emobridge.encoders.log_mel import LogMelSettings, log_mel
+from emobridge.registry import load_extra
+
+AUDIO_COSINE = 0.999
+TEXT_COSINE = 0.9
+LEAST_WORDS = 4
+SLOTS = 32
+_SETTINGS = LogMelSettings()
+_BLOCK_ROWS = 512
+
+
+@dataclass(frozen=True)
+class AudioFingerprint:
+    """A recording in brief: `digest`, the SHA-256 of its samples, and `signature` (SLOTS * bands,) of norm 1 or 0."""
+
+    digest: str
+    signature: NDArray[np.float32]
+
+
+def audio_fingerprint(path: Path) -> AudioFingerprint:
+    """Return the fingerprint of a recording.
+
+    Raises:
+        AudioError: the recording cannot be read.
+    """
+    samples = load_audio(path, sample_rate_hz=_SETTINGS.sample_rate_hz)
+    digest = hashlib.sha256(np.ascontiguousarray(samples, dtype="<f4").tobytes()).hexdigest()
+    return AudioFingerprint(digest, audio_signature(samples))
+
+
+def audio_signature(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log-mel picture (SLOTS * bands,) of mono 16 kHz ``samples`` (N,), centred, of norm 1 (silence: 0)."""
+    frames = log_mel(samples, _SETTINGS)
+    # Slot k averages frames edges[k] to edges[k + 1]; of fewer frames than slots some stand in several.
+    edges = np.linspace(0, len(frames), SLOTS + 1)
+    starts = np.minimum(edges[:-1].astype(int), len(frames) - 1)
+    stops = np.maximum(np.ceil(edges[1:]).astype(int), starts + 1)
+    slots = np.stack([frames[start:stop].mean(axis=0) for start, stop in zip(starts, stops, strict=True)])
+    picture = slots.ravel() - slots.mean()
+    norm = float(np.linalg.norm(picture))
+    signature: NDArray[np.float32] = (picture / norm if norm > 1e-3 else np.zeros_like(picture)).astype(np.float32)
+    return signature
+
+
+def near_duplicate_audio(fingerprints: Sequence[AudioFingerprint]) -> list[tuple[int, int]]:
+    """Return every pair (i, j), i < j, of identical or near-duplicate recordings, sorted."""
+    if not fingerprints:
+        return []
+    signatures = np.stack([fingerprint.signature for fingerprint in fingerprints])
+    pairs = set(_equal_pairs([fingerprint.digest for fingerprint in fingerprints]))
+    for start in range(0, len(signatures), _BLOCK_ROWS):
+        cosines = signatures[start : start + _BLOCK_ROWS] @ signatures.T
+        pairs.update(_upper(start, *np.nonzero(cosines > AUDIO_COSINE)))
+    return sorted(pairs)
+
+
+def normalised_text(text: str) -> str:
+    """Return ``text`` case-folded, its letters and digits kept, one blank between words; "I don't" is two words."""
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"['\u2019]", "", text.casefold())))
+
+
+def near_duplicate_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Return every pair (i, j), i < j, of near-duplicate texts of at least four words, sorted.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    normalised = [normalised_text(text) for text in texts]
+    long_enough = [index for index, text in enumerate(normalised) if len(text.split()) >= LEAST_WORDS]
+    if not long_enough:
+        return []
+    vectorizer = load_extra("sklearn.feature_extraction.text", "train").TfidfVectorizer
+    vectors = vectorizer(analyzer="char", ngram_range=(4, 4), dtype=np.float32).fit_transform(
+        normalised[index] for index in long_enough
+    )
+    transposed = vectors.T.tocsc()
+    pairs: set[tuple[int, int]] = set()
+    for start in range(0, len(long_enough), _BLOCK_ROWS):
+        # Equal texts have a cosine of 1 up to rounding, so that they are found here too.
+        cosines = (vectors[start : start + _BLOCK_ROWS] @ transposed).tocoo()
+        near = cosines.data >= TEXT_COSINE
+        pairs.update(_upper(start, cosines.row[near], cosines.col[near]))
+    return sorted((long_enough[first], long_enough[second]) for first, second in pairs)
+
+
+def texts_found_in(texts: Sequence[str], others: Sequence[str]) -> list[int]:
+    """Return the index of each of ``texts`` that nearly equals one of ``others``, rising.
+
+    For a mixture of corpora: two corpora of one television series hold the same scenes, so that the training texts of
+    one can be the test texts of the other.
+    """
+    pairs = near_duplicate_texts([*texts, *others])
+    return sorted({first for first, second in pairs if first < len(texts) <= second})
+
+
+def _upper(start: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        if start + row < column:
+            yield start + row, column
+
+
+def _equal_pairs(values: Sequence[str]) -> Iterator[tuple[int, int]]:
+    places: dict[str, list[int]] = {}
+    for index, value in enumerate(values):
+        for earlier in places.setdefault(value, []):
+            yield earlier, index
+        places[value].append(index)

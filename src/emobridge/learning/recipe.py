@@ -1,0 +1,230 @@
+"""A recipe: one TOML file that decides a result. Sections are the dataclasses of the code that they drive."""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from emobridge.errors import RecipeError, nearest
+from emobridge.learning.compact import CompactConfig
+from emobridge.learning.features import DataConfig
+from emobridge.learning.minilm import MinilmConfig
+from emobridge.learning.modality_masking import ModalityMasking
+from emobridge.learning.model import Fusion, FusionConfig, Pooling, TimeLine
+from emobridge.learning.training.loop import LossConfig, TrainingConfig
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The fusion network; what is left out follows from ``width`` (`FusionConfig.sized`).
+
+    Attributes:
+        fusion: ``bridge_crossed`` (the paper), ``bridge``, ``cross``, ``concat`` or ``recurrent``.
+        width: the one dial for size.
+        heads, bridge_tokens, feed_forward: derived unless given.
+        refinement_layers, dropout, pooling, timeline: see `FusionConfig`.
+    """
+
+    fusion: Fusion = "bridge"
+    width: int = 128
+    heads: int | None = None
+    bridge_tokens: int | None = None
+    feed_forward: int | None = None
+    refinement_layers: int = 1
+    dropout: float = 0.2
+    pooling: Pooling = "mean"
+    timeline: TimeLine = "common"
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How results are judged.
+
+    Attributes:
+        resamples: of the bootstrap over speakers.
+        folds: how many to make for a corpus that has no fold file.
+    """
+
+    resamples: int = 1000
+    folds: int = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a result, beside the corpora themselves.
+
+    Attributes:
+        name, description: what it is.
+        data: what it learns from.
+        acoustic, linguistic: the encoders; a section that is absent leaves the modality out.
+        variants: name -> overrides (``"section.key" = value``): further systems on the same folds, to compare.
+        licence: of the weights that come out; the strictest of the corpora's.
+        seed: of everything random.
+    """
+
+    name: str
+    data: DataConfig
+    description: str = ""
+    licence: str = ""
+    seed: int = 1
+    acoustic: CompactConfig | None = None
+    linguistic: MinilmConfig | None = None
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    masking: ModalityMasking = field(default_factory=ModalityMasking)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        used = {modality for corpus in self.data.corpora for modality in corpus.modalities}
+        for modality in ("acoustic", "linguistic"):
+            if modality in used and getattr(self, modality) is None:
+                raise RecipeError(
+                    f"recipe '{self.name}' uses {modality} input",
+                    f"its encoder is described by a section [{modality}]",
+                    f"add [{modality}], or leave '{modality}' out of data.corpora.modalities",
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values; `parse_recipe` reads them back."""
+        plain: dict[str, Any] = _without_none(dataclasses.asdict(self))
+        return plain
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of everything that decides the result (not of name and description)."""
+        deciding = {
+            key: value for key, value in self.to_dict().items() if key not in {"name", "description", "variants"}
+        }
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    def variant(self, name: str) -> "Recipe":
+        """Return the recipe with a variant's overrides; its own name is the recipe itself."""
+        if name == self.name:
+            return self
+        values = self.to_dict()
+        for key, value in self.variants[name].items():
+            override(values, key, value)
+        return parse_recipe(values)
+
+    def fusion_config(self, categories: tuple[str, ...], dimensions: tuple[str, ...], linguistic: int) -> FusionConfig:
+        """Return the network's configuration for a label set; ``linguistic`` is the width of a token vector."""
+        given = {key: value for key, value in dataclasses.asdict(self.model).items() if value is not None}
+        return FusionConfig.sized(
+            given.pop("width"),
+            categories=categories if self.loss.category_weight > 0 else (),
+            dimensions=dimensions if self.loss.dimension_weight > 0 else (),
+            acoustic_dimension=self.acoustic.width if self.acoustic else None,
+            linguistic_dimension=linguistic if self.linguistic else None,
+            **given,
+        )
+
+
+def read_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe: a file, or by its name one that comes with emobridge.
+
+    Args:
+        name_or_path: for example ``my.toml`` or ``ravdess``.
+        overrides: ``a.b=value`` with a TOML value (text needs no quotes).
+
+    Raises:
+        RecipeError: no such recipe, no TOML, an unknown key, a value of another type or out of range.
+    """
+    packaged = resources.files("emobridge") / "recipes"
+    path = Path(name_or_path)
+    if path.is_file():
+        content = path.read_bytes()
+    elif "/" not in str(name_or_path) and (packaged / f"{path.stem}.toml").is_file():
+        content = (packaged / f"{path.stem}.toml").read_bytes()
+    else:
+        names = sorted(entry.name.removesuffix(".toml") for entry in packaged.iterdir() if entry.name.endswith(".toml"))
+        valid = f"a TOML file, or one of {', '.join(names)}"
+        raise RecipeError(f"there is no recipe '{name_or_path}'", valid, nearest(path.stem, names))
+    try:
+        values = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe '{name_or_path}' is not TOML: {error}", "see the packaged recipes") from error
+    for text in overrides:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise RecipeError(f"--set '{text}'", "valid: key.key=value", "for example --set training.steps=500")
+        override(values, key.strip(), _toml_value(value.strip()))
+    return parse_recipe(values)
+
+
+def parse_recipe(values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe in plain ``values``.
+
+    Raises:
+        RecipeError: an unknown key (the message names the nearest), a missing one, or a value that does not fit.
+    """
+    _refuse_unknown_keys(Recipe, values, "")
+    try:
+        return pydantic.TypeAdapter(Recipe).validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"recipe key '{place}' is {first['input']!r}", first["msg"], "correct the recipe") from error
+
+
+def override(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``a.b.c`` in nested tables in place; a whole number steps into a list (``data.corpora.0.weight``).
+
+    Raises:
+        RecipeError: the path leads through something that is not a table.
+    """
+    *path, last = key.split(".")
+    place: Any = values
+    for part in path:
+        if isinstance(place, list | tuple) and part.isdigit() and int(part) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, dict):
+            place = place.setdefault(part, {})
+        else:
+            raise RecipeError(f"override '{key}'", f"'{part}' is not in the recipe", "see the recipe's sections")
+    if not isinstance(place, dict):
+        raise RecipeError(f"override '{key}'", f"'{'.'.join(path)}' is no section", "see the recipe's sections")
+    place[last] = value
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _refuse_unknown_keys(kind: Any, values: Any, place: str) -> None:
+    """Walk ``values`` along the dataclasses of the recipe and refuse a key that none of them has."""
+    inner = [part for part in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(part)]
+    if not inner:
+        return
+    if isinstance(values, list | tuple):
+        for number, value in enumerate(values):
+            _refuse_unknown_keys(inner[0], value, f"{place}{number}.")
+        return
+    if not isinstance(values, Mapping):
+        return
+    hints = typing.get_type_hints(inner[0])
+    for key, value in values.items():
+        if key not in hints:
+            valid = f"valid here: {', '.join(hints)}"
+            raise RecipeError(f"unknown recipe key '{place}{key}'", valid, nearest(key, hints))
+        _refuse_unknown_keys(hints[key], value, f"{place}{key}.")
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value

@@ -1,0 +1,107 @@
+"""Encoders and fusion together: the one thing that is trained, judged and exported."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from emobridge.learning.augmentation import AugmentationConfig, augment_frames
+from emobridge.learning.batches import Batch
+from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
+from emobridge.learning.model import FusionConfig, FusionModel
+
+
+@dataclass(frozen=True)
+class SystemConfig:
+    """A whole system.
+
+    Attributes:
+        fusion: the network over both encoders.
+        acoustic, linguistic: the encoders; None where the system has no such modality.
+    """
+
+    fusion: FusionConfig
+    acoustic: CompactConfig | None = None
+    linguistic: MinilmConfig | None = None
+
+
+class EmotionSystem(nn.Module):
+    """Sound and word pieces in, category logits and dimensions out.
+
+    Args:
+        config: the whole system's.
+    """
+
+    def __init__(self, config: SystemConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.acoustic = CompactEncoder(config.acoustic) if config.acoustic else None
+        self.linguistic = MinilmEncoder(config.linguistic) if config.linguistic else None
+        self.fusion = FusionModel(config.fusion)
+
+    def forward(
+        self, batch: Batch, presence: Tensor, augmentation: AugmentationConfig | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return logits (B, C) and dimensions (B, K); ``presence`` (B, 2) may hide what the batch holds."""
+        acoustic, acoustic_mask = self._hear(batch, presence, augmentation)
+        linguistic, linguistic_mask = self._read(batch, presence)
+        outputs: tuple[Tensor, Tensor] = self.fusion(
+            acoustic,
+            acoustic_mask,
+            linguistic,
+            linguistic_mask,
+            None if linguistic_mask is None else proportional_positions(linguistic_mask),
+            presence,
+        )
+        return outputs
+
+    def _hear(
+        self, batch: Batch, presence: Tensor, augmentation: AugmentationConfig | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        if self.acoustic is None or self.config.acoustic is None:
+            return None, None
+        if not presence[:, 0].any():  # nothing to hear: the encoder's work is saved
+            size = len(presence)
+            return torch.zeros(size, 1, self.config.acoustic.width), torch.zeros(size, 1, dtype=torch.bool)
+        frames, mask = batch.frames, batch.frame_mask
+        if augmentation is not None:
+            frames, mask = augment_frames(frames, mask, augmentation)
+        vectors, vector_mask = self.acoustic(frames, mask)
+        return vectors, vector_mask & presence[:, :1]
+
+    def _read(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        if self.linguistic is None:
+            return None, None
+        if not presence[:, 1].any():
+            size = len(presence)
+            return torch.zeros(size, 1, self.linguistic.dimension), torch.zeros(size, 1, dtype=torch.bool)
+        vectors = self.linguistic(batch.token_ids, batch.token_mask)
+        return drop_special_tokens(vectors, batch.token_mask, presence)
+
+
+def drop_special_tokens(vectors: Tensor, token_mask: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the vectors (B, T - 2, D) of real tokens and their mask, without [CLS] and [SEP]; T at least 3.
+
+    A text shorter than the longest has its [SEP] inside: it falls under the mask.
+    """
+    counts = token_mask.sum(dim=1) - 2
+    inner = vectors[:, 1:-1] if vectors.shape[1] > 2 else vectors[:, :1]
+    mask = torch.arange(inner.shape[1]) < counts[:, None]
+    return inner, mask & presence[:, 1:]
+
+
+def proportional_positions(mask: Tensor) -> Tensor:
+    """Return (B, T) the relative position (i + 0.5) / n of each of an item's n tokens; at most 1 on padding."""
+    counts = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return ((torch.arange(mask.shape[1]) + 0.5) / counts).clamp(max=1.0)
+
+
+@torch.no_grad()
+def measure_bands(system: EmotionSystem, batches: list[Batch]) -> None:
+    """Set the acoustic encoder's per-band mean and deviation from the real frames of training batches."""
+    if system.acoustic is None:
+        return
+    pooled = torch.cat([batch.frames[batch.frame_mask] for batch in batches])
+    system.acoustic.band_mean.copy_(pooled.mean(dim=0))
+    system.acoustic.band_deviation.copy_(pooled.std(dim=0).clamp(min=1e-3))

@@ -1,0 +1,278 @@
+"""The training loop. Every step seeds its own randomness, so that a resumed training equals one never stopped."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emobridge.errors import RecipeError
+from emobridge.learning.augmentation import AugmentationConfig
+from emobridge.learning.batches import BatchStream, StreamConfig
+from emobridge.learning.features import Examples
+from emobridge.learning.losses import MultiTaskLoss
+from emobridge.learning.modality_masking import ModalityMasking
+from emobridge.learning.system import EmotionSystem, measure_bands
+from emobridge.learning.training.checkpoint import load_checkpoint, save_checkpoint
+
+BAND_BATCHES = 8  # batches of each stream of sound from which the per-band statistics are measured
+CHECKPOINT = "checkpoint.safetensors"
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Task weights.
+
+    Attributes:
+        category_weight: of the cross-entropy (paper: 0.34).
+        dimension_weight: of 1 - CCC of each dimension (paper: 0.33).
+        learned: learn the weights from each task's uncertainty [Kendall 2018] instead.
+        label_smoothing: share of the target spread over the corpus's categories.
+    """
+
+    category_weight: float = 0.34
+    dimension_weight: float = 0.33
+    learned: bool = False
+    label_smoothing: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long and how fast.
+
+    Attributes:
+        steps: batches in all.
+        learning_rate: peak, for everything but the linguistic encoder.
+        linguistic_learning_rate: peak, for the linguistic encoder.
+        warmup: share of the steps over which the rate rises; then it falls as a cosine to zero.
+        weight_decay: of weight matrices (AdamW).
+        gradient_norm: gradients are scaled down to this norm.
+        average_decay: of the running average of the weights; the average is the model.
+        longest_s: training clips are cropped at random to this length.
+        checkpoint_steps: a checkpoint is written every so many steps.
+        streams: what the batches are; one ``natural`` stream by default.
+    """
+
+    steps: int = 1000
+    learning_rate: float = 1e-3
+    linguistic_learning_rate: float = 8e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.02
+    gradient_norm: float = 1.0
+    average_decay: float = 0.99
+    longest_s: float = 6.0
+    checkpoint_steps: int = 100
+    streams: tuple[StreamConfig, ...] = (StreamConfig(),)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.checkpoint_steps < 1:
+            raise RecipeError(f"training.steps {self.steps}, checkpoint_steps {self.checkpoint_steps}", "1 or more")
+        if not self.streams or any(stream.share <= 0 for stream in self.streams):
+            raise RecipeError("training.streams", "one or more, each with a share above 0")
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """Everything that one training needs beside the network.
+
+    Attributes:
+        examples: of all corpora of the recipe.
+        train: indices of the training part.
+        corpus_weights: one a corpus.
+        seed: of everything random.
+        digest: of all that decides the outcome; a checkpoint of another digest is refused.
+        folder: where ``checkpoint.safetensors`` and ``steps.jsonl`` go.
+    """
+
+    examples: Examples
+    train: NDArray[np.int64]
+    corpus_weights: tuple[float, ...]
+    seed: int
+    digest: str
+    folder: Path
+
+
+def train(
+    system: EmotionSystem,
+    setup: TrainingSetup,
+    config: TrainingConfig,
+    loss_config: LossConfig,
+    masking: ModalityMasking,
+    progress: Progress = no_progress,
+) -> EmotionSystem:
+    """Train ``system`` in place, resuming from the folder's checkpoint, and return it with averaged weights.
+
+    Raises:
+        RecipeError: the loss became infinite or NaN (the rate is too high), or a stream has nothing to draw from.
+        BundleError: the folder's checkpoint is damaged or belongs to another training.
+    """
+    setup.folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(system, setup, config, loss_config, masking)
+    start = trainer.resume()
+    log = StepLog(setup.folder / "steps.jsonl", start)
+    for step in range(start, config.steps):
+        log.write(step, trainer.step(step))
+        if (step + 1) % config.checkpoint_steps == 0 or step + 1 == config.steps:
+            trainer.save(step + 1)
+        progress(step + 1, config.steps)
+    system.load_state_dict(trainer.average, strict=True)
+    return system.eval()
+
+
+class Trainer:
+    """The state of one training and what one step does to it."""
+
+    def __init__(
+        self,
+        system: EmotionSystem,
+        setup: TrainingSetup,
+        config: TrainingConfig,
+        loss_config: LossConfig,
+        masking: ModalityMasking,
+    ) -> None:
+        names = setup.examples.dimension_names
+        self.system = system
+        self.setup = setup
+        self.config = config
+        self.masking = masking
+        self.loss = MultiTaskLoss(
+            names,
+            category_weight=loss_config.category_weight,
+            dimension_weights=dict.fromkeys(names, loss_config.dimension_weight),
+            learned=loss_config.learned,
+            label_smoothing=loss_config.label_smoothing,
+        )
+        self.trained = nn.ModuleDict({"system": system, "loss": self.loss})
+        self.optimizer = make_optimizer(self.trained, config)
+        self.average: dict[str, Tensor] = {}
+        self.streams = [
+            BatchStream(
+                setup.examples, setup.train, stream, setup.corpus_weights, setup.seed + number, config.longest_s
+            )
+            for number, stream in enumerate(config.streams)
+        ]
+        self.schedule = stream_schedule(config)
+
+    def resume(self) -> int:
+        """Load the checkpoint if there is one, else prepare the first step; return the steps done."""
+        path = self.setup.folder / CHECKPOINT
+        done = load_checkpoint(path, self.setup.digest, self.trained, self.average, self.optimizer)
+        if done == 0:
+            first_sounds = [
+                batch
+                for stream in self.streams
+                if stream.config.kind != "linguistic"
+                for batch in map(stream.batch, range(BAND_BATCHES))
+            ]
+            if first_sounds:
+                measure_bands(self.system, first_sounds)
+            self.average = {name: value.clone() for name, value in self.system.state_dict().items()}
+        return done
+
+    def save(self, steps_done: int) -> None:
+        """Write the checkpoint."""
+        path = self.setup.folder / CHECKPOINT
+        save_checkpoint(path, steps_done, self.setup.digest, self.trained, self.average, self.optimizer)
+
+    def step(self, step: int) -> dict[str, float]:
+        """Do step number ``step`` and return its losses: ``total`` and one a task (NaN where no item is labelled)."""
+        torch.manual_seed(self.setup.seed * 1_000_003 + step)  # dropout and augmentation
+        generator = torch.Generator().manual_seed(self.setup.seed * 1_000_003 + step)  # modality masking
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak_rate"] * rate_factor(step, self.config)
+        number, batch_number = self.schedule[step]
+        batch = self.streams[number].batch(batch_number)
+        presence = self.masking.hide(batch.presence, step / self.config.steps, generator)
+        self.trained.train()
+        outputs = self.system(batch, presence, self.config.augmentation)
+        weight = torch.ones(len(presence))
+        total, parts = self.loss(outputs, batch.targets, batch.allowed, weight, batch.dimensions)
+        if not torch.isfinite(total):
+            raise RecipeError(
+                f"the loss is {float(total)} at step {step}", "a finite loss", "lower training.learning_rate"
+            )
+        self.optimizer.zero_grad(
+            set_to_none=False
+        )  # a stream that does not touch a weight must still decay its moments
+        total.backward()
+        nn.utils.clip_grad_norm_(self.trained.parameters(), self.config.gradient_norm)
+        self.optimizer.step()
+        self._update_average(step)
+        return {"total": float(total.detach()), **{name: float(value) for name, value in parts.items()}}
+
+    def _update_average(self, step: int) -> None:
+        """Move the running average; early on it follows closely, so that the random start is soon forgotten."""
+        decay = min(self.config.average_decay, (1 + step) / (10 + step))
+        for name, value in self.system.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1.0 - decay)
+            else:
+                self.average[name].copy_(value)
+
+
+def stream_schedule(config: TrainingConfig) -> list[tuple[int, int]]:
+    """Return (stream, number of the batch within it) for every step, the streams interleaved evenly by their shares."""
+    shares = np.array([stream.share for stream in config.streams])
+    shares = shares / shares.sum()
+    taken = np.zeros(len(shares), int)
+    schedule = []
+    for step in range(config.steps):
+        behind = shares * (step + 1) - taken
+        number = int(behind.argmax())
+        schedule.append((number, int(taken[number])))
+        taken[number] += 1
+    return schedule
+
+
+def rate_factor(step: int, config: TrainingConfig) -> float:
+    """Return the share of the peak learning rate at a step: a linear rise, then a cosine to zero."""
+    rising = max(1, round(config.warmup * config.steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1.0 + math.cos(math.pi * (step - rising) / max(1, config.steps - rising)))
+
+
+def make_optimizer(trained: nn.ModuleDict, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Return AdamW with a rate of its own for the linguistic encoder and no decay on vectors."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in trained.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = config.linguistic_learning_rate if name.startswith("system.linguistic.") else config.learning_rate
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "lr": rate, "peak_rate": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ]
+    )
+
+
+class StepLog:
+    """One JSON line a step; on resuming, lines of steps that will be done again are dropped."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        kept = []
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines[:start] if line.endswith("}")]
+        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        self._path = path
+
+    def write(self, step: int, losses: Mapping[str, float]) -> None:
+        """Append the losses of a step; a missing one is null."""
+        rounded = {name: None if math.isnan(value) else round(value, 6) for name, value in losses.items()}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **rounded}) + "\n")

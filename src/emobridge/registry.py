@@ -1,0 +1,29 @@
+"""Names mapped to module paths, imported on first use, so that an extra is touched only when asked for."""
+
+import importlib
+from collections.abc import Mapping
+from types import ModuleType
+
+from emobridge.errors import MissingExtraError
+
+
+def load_extra(module: str, extra: str) -> ModuleType:
+    """Import ``module``, which the extra ``extra`` installs.
+
+    Raises:
+        MissingExtraError: the module is not installed; the message holds the install line.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"this needs the package '{error.name}', which is not installed",
+            f"it comes with the extra [{extra}]",
+            f"run: pip install 'emobridge[{extra}]'",
+        ) from error
+
+
+def load_entry(registry: Mapping[str, str], name: str) -> object:
+    """Return the object behind ``registry[name]``, written as ``package.module:attribute``."""
+    module, _, attribute = registry[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,161 @@
+"""What a prediction is: segments with categories and dimensions, and summaries; one shape at every door."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emobridge.registry import load_extra
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of a recording and what was heard in it.
+
+    Attributes:
+        start_s, end_s: seconds from the start of the file, end-exclusive.
+        speaker: who speaks, None where not known.
+        text: the words that were used, None where there were none.
+        category: the most probable category, None where nothing could be judged (see `flags`).
+        probabilities: category -> calibrated probability; they sum to 1, or the mapping is empty.
+        dimensions: valence, arousal, dominance (and others that the model has) -> value on [0, 1].
+        intervals: dimension -> (low, high), 90 % intervals, only where the model measured them on rated labels.
+        categories_90: the categories that together hold the truth nine times in ten.
+        modalities: which of ``acoustic`` and ``linguistic`` the estimate rests on.
+        flags: why to be careful: ``too_short``, ``silence``.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str | None = None
+    text: str | None = None
+    category: str | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    dimensions: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    categories_90: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A recording, or one speaker of it, as a whole.
+
+    Attributes:
+        duration_s: seconds of the segments that were judged.
+        category: the category with the largest share of time, None where nothing was judged.
+        shares: category -> expected share of the judged time, from the probabilities; sums to 1 or is empty.
+        mean, spread: dimension -> mean and standard deviation over the judged time.
+    """
+
+    duration_s: float
+    category: str | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    mean: Mapping[str, float] = field(default_factory=dict)
+    spread: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that is said about one recording.
+
+    Attributes:
+        file: the recording's name as it was given.
+        duration_s: its length in seconds.
+        model: ``name``, ``version`` and ``sha256`` of the bundle.
+        segments: in order of time.
+        speakers: speaker -> summary; empty where speakers are not known.
+        summary: of the whole file.
+        warnings: what was odd about the input, in words.
+    """
+
+    file: str
+    duration_s: float
+    model: Mapping[str, str]
+    segments: tuple[Segment, ...]
+    speakers: Mapping[str, Summary]
+    summary: Summary
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain JSON-ready values; tuples become lists."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Result":
+        """Return the result that `to_dict` wrote."""
+        segments = tuple(
+            Segment(
+                **{
+                    **segment,
+                    "intervals": {name: tuple(pair) for name, pair in segment["intervals"].items()},
+                    **{key: tuple(segment[key]) for key in ("categories_90", "modalities", "flags")},
+                }
+            )
+            for segment in values["segments"]
+        )
+        return cls(
+            file=values["file"],
+            duration_s=values["duration_s"],
+            model=dict(values["model"]),
+            segments=segments,
+            speakers={name: Summary(**summary) for name, summary in values["speakers"].items()},
+            summary=Summary(**values["summary"]),
+            warnings=tuple(values["warnings"]),
+        )
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one flat row a segment, the columns of CSV and Parquet; a missing value is None.
+
+        Columns: file, start_s, end_s, speaker, text, category, prob_<category>..., one a dimension, modalities, flags
+        (the last two joined with ``+``).
+        """
+        categories = list(dict.fromkeys(name for segment in self.segments for name in segment.probabilities))
+        dimensions = list(dict.fromkeys(name for segment in self.segments for name in segment.dimensions))
+        return [
+            {
+                "file": self.file,
+                "start_s": segment.start_s,
+                "end_s": segment.end_s,
+                "speaker": segment.speaker,
+                "text": segment.text,
+                "category": segment.category,
+                **{f"prob_{name}": segment.probabilities.get(name) for name in categories},
+                **{name: segment.dimensions.get(name) for name in dimensions},
+                "modalities": "+".join(segment.modalities),
+                "flags": "+".join(segment.flags),
+            }
+            for segment in self.segments
+        ]
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return `to_rows` as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        frame: pandas.DataFrame = load_extra("pandas", "train").DataFrame(self.to_rows())
+        return frame
+
+    def save(self, path: str | Path) -> None:
+        """Write the result to ``path``; its extension is the format.
+
+        Raises:
+            OutputError: the extension is no known format, or the file cannot be written.
+        """
+        # The writers stand above this module, so they are reached by name, as every registry entry is.
+        importlib.import_module("emobridge.writers").write([self], Path(path))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

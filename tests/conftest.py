@@ -1,0 +1,213 @@
+"""Shared fixtures: sound that resembles speech, and a tiny model directory whose graphs are real and whose weights
+are random. The graphs honour the interfaces of an exported model, so that what runs on them runs on any."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from emobridge.bundle import (
+    AcousticConfig,
+    BundleConfig,
+    ConformalConfig,
+    DimensionConfig,
+    EncoderConfigs,
+    LinguisticConfig,
+    TrainingCorpus,
+    seal_bundle,
+)
+from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.labels import CATEGORIES, DIMENSIONS, FOUR_CATEGORIES
+
+ACOUSTIC_WIDTH, LINGUISTIC_WIDTH = 8, 12
+WORDS = "i am so happy sad angry today the dog dogs sit by door ! . ,"
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS.split()]
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+
+@pytest.fixture(scope="session")
+def speech_like() -> Callable[..., NDArray[np.float32]]:
+    """A function (seconds, seed=0, sample_rate_hz=16000) -> (N,) float32: voiced syllables in a little noise."""
+
+    def make(seconds: float, seed: int = 0, sample_rate_hz: int = 16_000) -> NDArray[np.float32]:
+        random = np.random.default_rng(seed)
+        time_s = np.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
+        pitch_hz = random.uniform(90, 260) * (1 + 0.1 * np.sin(2 * np.pi * 0.7 * time_s))
+        phase = 2 * np.pi * np.cumsum(pitch_hz) / sample_rate_hz
+        voice = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 9))
+        syllables = 0.5 + 0.5 * np.sin(2 * np.pi * random.uniform(3, 5) * time_s)
+        return (0.1 * voice * syllables + 0.005 * random.standard_normal(len(time_s))).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def build_toy_bundle() -> Callable[..., Path]:
+    """A function (directory, modalities=("acoustic", "linguistic")) -> directory, sealed."""
+
+    def build(directory: Path, modalities: tuple[str, ...] = ("acoustic", "linguistic")) -> Path:
+        directory.mkdir(parents=True, exist_ok=True)
+        if "acoustic" in modalities:
+            _write_acoustic_graph(directory / "acoustic.onnx")
+        if "linguistic" in modalities:
+            _write_linguistic_graph(directory / "linguistic.onnx")
+            _write_tokenizer(directory / "tokenizer.json")
+        _write_fusion_graph(directory / "fusion.onnx", modalities)
+        (directory / "README.md").write_text("# A model for tests\n", encoding="utf-8")
+        seal_bundle(directory, _toy_config(modalities))
+        return directory
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory, build_toy_bundle: Callable[..., Path]) -> Path:
+    """A sealed model directory with both modalities. Copy it before you change it."""
+    return build_toy_bundle(tmp_path_factory.mktemp("models") / "toy")
+
+
+def _toy_config(modalities: tuple[str, ...]) -> BundleConfig:
+    acoustic = AcousticConfig("compact", "acoustic.onnx", ACOUSTIC_WIDTH, "0" * 64, LogMelSettings())
+    linguistic = LinguisticConfig("minilm", "linguistic.onnx", "tokenizer.json", LINGUISTIC_WIDTH, "1" * 64)
+    presences = ("acoustic", "linguistic", "both") if len(modalities) == 2 else modalities
+    return BundleConfig(
+        name="toy",
+        version="0.0.1",
+        licence="Apache-2.0",
+        description="Random weights for tests.",
+        architecture={"fusion": "concat", "width": 4},
+        encoders=EncoderConfigs(
+            acoustic if "acoustic" in modalities else None, linguistic if "linguistic" in modalities else None
+        ),
+        categories=CATEGORIES,
+        views={"four": FOUR_CATEGORIES},
+        dimensions=tuple(
+            DimensionConfig(name, (0.0, 1.0), {"acoustic": "weak", "linguistic": "rated"}) for name in DIMENSIONS
+        ),
+        sample_rate_hz=16_000,
+        window_s=2.0,
+        temperature=dict(zip(presences, (1.5, 0.8, 1.2), strict=False)),
+        conformal={name: ConformalConfig(0.8, {"valence": 0.2, "arousal": 0.15}) for name in presences},
+        training_data=(
+            TrainingCorpus("toy", "CC0-1.0", "Nobody (2020)", "https://example.org", 10, 2, "acoustic categories"),
+            TrainingCorpus("words", "CC0-1.0", "Nobody (2021)", "https://example.org", 20, None, "dimensions"),
+        ),
+    )
+
+
+def _write_acoustic_graph(path: Path) -> None:
+    """Every eighth frame through one dense layer: T_a = ceil(T / 8)."""
+    bands = LogMelSettings().bands
+    nodes = [
+        helper.make_node("MatMul", ["frames", "weights"], ["dense"]),
+        helper.make_node("Tanh", ["dense"], ["bounded"]),
+        helper.make_node("Slice", ["bounded", "start", "end", "axis", "step"], ["vectors"]),
+        helper.make_node("Slice", ["mask", "start", "end", "axis", "step"], ["vector_mask"]),
+    ]
+    steps = {"start": 0, "end": 2**31, "axis": 1, "step": 8}
+    constants = {name: np.array([value]) for name, value in steps.items()}
+    constants["weights"] = 0.05 * _random(1, bands, ACOUSTIC_WIDTH)
+    inputs = [("frames", FLOAT, ["B", "T", bands]), ("mask", BOOL, ["B", "T"])]
+    outputs = [("vectors", FLOAT, ["B", "T_a", ACOUSTIC_WIDTH]), ("vector_mask", BOOL, ["B", "T_a"])]
+    _write_graph(path, nodes, constants, inputs, outputs)
+
+
+def _write_linguistic_graph(path: Path) -> None:
+    """A table of token vectors."""
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
+        helper.make_node("Cast", ["attention_mask"], ["real"], to=FLOAT),
+        helper.make_node("Unsqueeze", ["real", "last"], ["column"]),
+        helper.make_node("Mul", ["rows", "column"], ["vectors"]),
+    ]
+    constants = {"table": _random(2, len(VOCABULARY), LINGUISTIC_WIDTH), "last": np.array([-1])}
+    inputs = [("input_ids", INT64, ["B", "T"]), ("attention_mask", INT64, ["B", "T"])]
+    _write_graph(path, nodes, constants, inputs, [("vectors", FLOAT, ["B", "T", LINGUISTIC_WIDTH])])
+
+
+def _write_fusion_graph(path: Path, modalities: tuple[str, ...]) -> None:
+    """Masked means side by side, the words also weighted by their positions, then one dense layer for each head."""
+    widths = {"acoustic": ACOUSTIC_WIDTH, "linguistic": LINGUISTIC_WIDTH}
+    nodes, inputs, pooled = [], [], []
+    for name in modalities:
+        nodes += _masked_mean(name)
+        inputs += [(name, FLOAT, ["B", f"T_{name}", widths[name]]), (f"{name}_mask", BOOL, ["B", f"T_{name}"])]
+        pooled.append(f"{name}_mean")
+    if "linguistic" in modalities:
+        nodes += [
+            helper.make_node("Unsqueeze", ["token_positions", "last"], ["position"]),
+            helper.make_node("Mul", ["linguistic_real", "position"], ["placed"]),
+            helper.make_node("ReduceMean", ["placed", "time"], ["placed_mean"], keepdims=0),
+        ]
+        inputs.append(("token_positions", FLOAT, ["B", "T_linguistic"]))
+        pooled.append("placed_mean")
+    nodes += [
+        helper.make_node("Cast", ["presence"], ["present"], to=FLOAT),
+        helper.make_node("Concat", [*pooled, "present"], ["joined"], axis=1),
+        helper.make_node("MatMul", ["joined", "category_weights"], ["logits"]),
+        helper.make_node("MatMul", ["joined", "dimension_weights"], ["raw"]),
+        helper.make_node("Sigmoid", ["raw"], ["dimensions"]),
+    ]
+    inputs.append(("presence", BOOL, ["B", 2]))
+    width = sum(widths[name] for name in modalities) + LINGUISTIC_WIDTH * ("linguistic" in modalities) + 2
+    constants = {
+        "category_weights": 0.4 * _random(3, width, len(CATEGORIES)),
+        "dimension_weights": 0.4 * _random(4, width, len(DIMENSIONS)),
+        "zero": np.array(0, dtype=np.float32),
+        "one": np.array(1, dtype=np.float32),
+        "last": np.array([-1]),
+        "time": np.array([1]),
+    }
+    outputs = [("logits", FLOAT, ["B", len(CATEGORIES)]), ("dimensions", FLOAT, ["B", len(DIMENSIONS)])]
+    _write_graph(path, nodes, constants, inputs, outputs)
+
+
+def _masked_mean(name: str) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Unsqueeze", [f"{name}_mask", "last"], [f"{name}_column"]),
+        helper.make_node("Where", [f"{name}_column", name, "zero"], [f"{name}_real"]),
+        helper.make_node("ReduceSum", [f"{name}_real", "time"], [f"{name}_sum"], keepdims=0),
+        helper.make_node("Cast", [f"{name}_column"], [f"{name}_ones"], to=FLOAT),
+        helper.make_node("ReduceSum", [f"{name}_ones", "time"], [f"{name}_count"], keepdims=0),
+        helper.make_node("Max", [f"{name}_count", "one"], [f"{name}_divisor"]),
+        helper.make_node("Div", [f"{name}_sum", f"{name}_divisor"], [f"{name}_mean"]),
+    ]
+
+
+def _write_graph(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    constants: dict[str, NDArray[np.generic]],
+    inputs: list[tuple[str, int, list[str | int]]],
+    outputs: list[tuple[str, int, list[str | int]]],
+) -> None:
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info(*value) for value in inputs],
+        [helper.make_tensor_value_info(*value) for value in outputs],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def _random(seed: int, *shape: int) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def _write_tokenizer(path: Path) -> None:
+    tokenizer = Tokenizer(models.WordPiece({word: index for index, word in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(word, VOCABULARY.index(word)) for word in ("[CLS]", "[SEP]")],
+    )
+    tokenizer.save(str(path))

@@ -1,0 +1,136 @@
+"""Calibrated figures keep their promise on data like those that they were fitted on."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from emobridge.learning.evaluation.calibration import category_threshold, fit_temperature, half_width, masked_softmax
+from emobridge.learning.evaluation.metrics import cross_entropy_soft, expected_calibration_error
+
+WIDTH = 6
+
+
+def draw(seed: int, items: int, sharpness: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Logits ``sharpness`` times those that the truths are drawn from."""
+    generator = np.random.default_rng(seed)
+    logits = 1.5 * generator.normal(size=(items, WIDTH))
+    shares = masked_softmax(logits, np.ones_like(logits, dtype=bool))
+    truth = (shares.cumsum(axis=1) < generator.random((items, 1))).sum(axis=1).clip(max=WIDTH - 1)
+    return sharpness * logits, truth
+
+
+def adaptive_sets(probabilities: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """The smallest sets by falling probability whose sum reaches the threshold."""
+    chosen = np.zeros(probabilities.shape, dtype=bool)
+    for row, one in enumerate(probabilities):
+        total = 0.0
+        for index in np.argsort(-one, kind="stable"):
+            chosen[row, index] = True
+            total += one[index]
+            if total >= threshold:
+                break
+    return chosen
+
+
+@pytest.mark.parametrize("sharpness", [0.3, 1.0, 4.0])
+def test_the_temperature_is_the_factor_by_which_the_logits_are_too_sharp(sharpness: float) -> None:
+    logits, truth = draw(0, 4000, sharpness)
+    everything = np.ones_like(logits, dtype=bool)
+    assert fit_temperature(logits, np.eye(WIDTH)[truth], everything) == pytest.approx(sharpness, rel=0.06)
+
+
+@pytest.mark.parametrize("sharpness", [0.3, 4.0])
+def test_calibration_lowers_likelihood_loss_and_calibration_error_on_unseen_items(sharpness: float) -> None:
+    logits, truth = draw(1, 4000, sharpness)
+    everything = np.ones_like(logits[:2000], dtype=bool)
+    temperature = fit_temperature(logits[:2000], np.eye(WIDTH)[truth[:2000]], everything)
+    before, after = (masked_softmax(logits[2000:], everything, heat) for heat in (1.0, temperature))
+    assert expected_calibration_error(truth[2000:], after) < 0.5 * expected_calibration_error(truth[2000:], before)
+    assert cross_entropy_soft(np.eye(WIDTH)[truth[2000:]], after) < cross_entropy_soft(
+        np.eye(WIDTH)[truth[2000:]], before
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), sharpness=st.floats(0.2, 10))
+def test_calibration_keeps_the_top_category_and_never_raises_the_loss_it_is_fitted_on(
+    seed: int, sharpness: float
+) -> None:
+    logits, _ = draw(seed, 60, sharpness)
+    generator = np.random.default_rng(seed)
+    allowed = generator.random(logits.shape) < 0.7
+    allowed[:, 0] = True
+    votes = generator.multinomial(5, [1 / WIDTH] * WIDTH, 60) * allowed
+    votes = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    temperature = fit_temperature(logits, votes, allowed)
+    before, after = (masked_softmax(logits, allowed, heat) for heat in (1.0, temperature))
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
+    assert cross_entropy_soft(votes, after) <= cross_entropy_soft(votes, before) + 1e-6
+
+
+def test_masked_softmax_gives_nothing_to_a_category_that_is_not_allowed() -> None:
+    logits = np.array([[1000.0, -1000.0, 0.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
+    allowed = np.array([[False, True, True], [True, True, False], [False, False, False]])
+    result = masked_softmax(logits, allowed)
+    np.testing.assert_allclose(result, [[0, 0, 1], [0.5, 0.5, 0], [0, 0, 0]])
+
+
+def test_unlabelled_items_and_disallowed_logits_do_not_move_the_temperature() -> None:
+    logits, truth = draw(2, 300, 3.0)
+    labels, allowed = np.eye(WIDTH)[truth], np.ones((300, WIDTH), dtype=bool)
+    alone = fit_temperature(logits, labels, allowed)
+    extra = np.full((50, WIDTH), 9.0)
+    with_unlabelled = fit_temperature(
+        np.concatenate([logits, extra]), np.concatenate([labels, 0 * extra]), np.concatenate([allowed, extra > 0])
+    )
+    wider = fit_temperature(np.pad(logits, ((0, 0), (0, 1)), constant_values=50), np.pad(labels, ((0, 0), (0, 1))),
+                            np.pad(allowed, ((0, 0), (0, 1))))  # fmt: skip
+    assert with_unlabelled == wider == alone
+    assert fit_temperature(logits, 0 * labels, allowed) == 1.0
+
+
+@pytest.mark.parametrize("sharpness", [0.3, 1.0, 3.0])
+def test_category_sets_hold_the_truth_at_least_nine_times_in_ten(sharpness: float) -> None:
+    covered, sizes = [], []
+    for seed in range(40):
+        logits, truth = draw(100 + seed, 600, sharpness)
+        probabilities = masked_softmax(logits, np.ones_like(logits, dtype=bool))
+        threshold = category_threshold(probabilities[:300], truth[:300])
+        sets = adaptive_sets(probabilities[300:], threshold)
+        covered.append(sets[np.arange(300), truth[300:]].mean())
+        sizes.append(sets.sum(axis=1).mean())
+    assert np.mean(covered) >= 0.89
+    assert np.mean(sizes) < WIDTH - 0.5
+
+
+def test_category_threshold_is_the_finite_sample_rank_of_the_sum_at_the_truth() -> None:
+    top = np.arange(51, 60) / 100
+    probabilities = np.stack([top, 1 - top], axis=1)
+    truth = np.zeros(9, dtype=np.int64)
+    assert category_threshold(probabilities, truth) == pytest.approx(0.59)
+    assert category_threshold(probabilities, truth, coverage=0.8) == pytest.approx(0.58)
+    assert category_threshold(probabilities, np.append(truth[:-1], -1)) == 1.0
+    assert category_threshold(probabilities, truth - 1) == 1.0
+
+
+def test_half_widths_hold_the_truth_at_least_nine_times_in_ten() -> None:
+    covered = []
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        truth = generator.uniform(size=300)
+        prediction = truth + 0.1 * generator.standard_t(4, 300)
+        width = half_width(prediction[:100], truth[:100])
+        assert width is not None
+        covered.append((np.abs(prediction - truth)[100:] <= width).mean())
+    assert 0.89 <= np.mean(covered) <= 0.93
+
+
+def test_fewer_than_twenty_rated_items_promise_no_interval() -> None:
+    truth = np.linspace(0, 1, 20)
+    residual = np.arange(1, 21) / 100
+    assert half_width(truth + residual, truth) == pytest.approx(0.19)
+    truth[3] = np.nan
+    assert half_width(truth + residual, truth) is None
+    assert half_width(np.linspace(0, 1, 20), np.linspace(0, 1, 20), coverage=0.99) is None

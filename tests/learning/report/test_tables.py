@@ -1,0 +1,103 @@
+"""Tables say what the scores say, in Markdown that a parser reads back."""
+
+import doctest
+import math
+
+import numpy as np
+
+from emobridge.learning.evaluation.intervals import Difference, Interval
+from emobridge.learning.evaluation.score import Score, Scores, Spread
+from emobridge.learning.report import tables
+
+
+def make_scores(metrics: dict[str, float], speakers: int = 9) -> Scores:
+    return Scores(
+        categories=("angry", "sad", "calm"),
+        dimensions=("valence",),
+        utterances=40,
+        speakers=speakers,
+        metrics={
+            name: Score(
+                Interval(value, value - 0.1, value + 0.1),
+                Spread({"one": value - 0.05, "two": value + 0.05}, value, 0.0707),
+                Spread({"0": value}, value, math.nan),
+            )
+            for name, value in metrics.items()
+        },
+        confusion=np.array([[3, 1, 0], [2, 2, 4], [0, 0, 0]]),
+        corpora={},
+    )
+
+
+BOTH = make_scores({"concordance_cc_valence": 0.4, "unweighted_average_recall": 0.7, "recall_angry": 0.75})
+ONE = make_scores({"unweighted_average_recall": 0.6}, speakers=0)
+
+
+def cells(table: str) -> list[list[str]]:
+    """Parse a Markdown table; the rule under the head is checked and dropped."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert set("".join(rows.pop(1))) == {"-"}
+    assert len({len(row) for row in rows}) == 1
+    return rows
+
+
+def test_examples_in_the_docstrings_run() -> None:
+    outcome = doctest.testmod(tables)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
+
+
+def test_every_line_of_a_table_is_equally_long_whatever_its_cells_hold() -> None:
+    table = tables.markdown_table(["variant", "x"], [["a|b\nc", "1"], ["a much longer name", "0.25"]])
+    assert len({len(line) for line in table.splitlines()}) == 1
+    assert r"a\|b c" in table
+
+
+def test_scores_stand_side_by_side_and_a_figure_that_a_variant_lacks_is_a_dash() -> None:
+    rows = cells(tables.score_table({"both": BOTH, "one": ONE}))
+    assert rows == [
+        ["variant", "utterances", "speakers", "UAR", "CCC valence"],
+        ["both", "40", "9", "0.700 [0.600, 0.800]", "0.400 [0.300, 0.500]"],
+        ["one", "40", "–", "0.600 [0.500, 0.700]", "–"],
+    ]
+    chosen = cells(tables.score_table({"x": BOTH}, of="corpus", metrics=["recall_angry"]))
+    assert chosen[0] == ["corpus", "utterances", "speakers", "recall angry"]
+
+
+def test_a_figure_without_interval_is_printed_alone() -> None:
+    alone = Score(Interval(0.5, math.nan, math.nan), Spread({"a": 0.5}, 0.5, math.nan), Spread({}, math.nan, math.nan))
+    scores = Scores(("x",), (), 3, 1, {"macro_f1": alone}, np.zeros((1, 1), dtype=np.int64), {})
+    assert cells(tables.score_table({"v": scores}))[1] == ["v", "3", "1", "0.500"]
+    assert cells(tables.fold_table(scores))[2] == ["mean ± sd", "0.500 ± –"]
+
+
+def test_folds_end_in_their_mean_and_the_pooled_figure() -> None:
+    assert cells(tables.fold_table(BOTH, ["unweighted_average_recall"])) == [
+        ["fold", "UAR"],
+        ["one", "0.650"],
+        ["two", "0.750"],
+        ["mean ± sd", "0.700 ± 0.071"],
+        ["pooled", "0.700 [0.600, 0.800]"],
+    ]
+
+
+def test_confusions_are_counts_with_shares_of_the_true_category() -> None:
+    assert cells(tables.confusion_table(BOTH)) == [
+        ["true \\ predicted", "angry", "sad", "calm", "all"],
+        ["angry", "3 (75 %)", "1 (25 %)", "0 (0 %)", "4"],
+        ["sad", "2 (25 %)", "2 (25 %)", "4 (50 %)", "8"],
+    ]
+
+
+def test_comparisons_show_signed_differences_and_the_share_of_resamples() -> None:
+    nan = math.nan
+    differences = {
+        "both": {"unweighted_average_recall": Difference(0.1, -0.02, 0.22, 0.04)},
+        "few": {"unweighted_average_recall": Difference(0.1, nan, nan, nan)},
+    }
+    table = tables.comparison_table({"one": ONE, "both": BOTH, "few": BOTH}, "one", differences)
+    assert cells(table) == [
+        ["metric", "variant", "value", "one", "difference [95 %]", "share ≤ 0"],
+        ["UAR", "both", "0.700", "0.600", "+0.100 [-0.020, +0.220]", "0.040"],
+        ["UAR", "few", "0.700", "0.600", "+0.100", "–"],
+    ]

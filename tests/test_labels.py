@@ -1,0 +1,118 @@
+"""Laws of labels: maps translate both ways and lose only what they say; scales invert; views are distributions."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emobridge.errors import LabelError
+from emobridge.labels import CATEGORIES, FOUR_CATEGORIES, Scale, label_map, view_probabilities
+
+SOURCES = ("crema_d", "ravdess", "emodb", "nemo", "meld", "emorynlp", "common")
+maps = pytest.mark.parametrize("target", ["seven", "four"])
+sources = pytest.mark.parametrize("source", SOURCES)
+ends = st.floats(-1e6, 1e6)
+
+
+@maps
+@sources
+def test_a_category_translated_back_and_forth_is_itself(source: str, target: str) -> None:
+    table = label_map(source, target)
+    for category in table.target:
+        raw = table.translate_back(category)
+        assert raw is None or table.translate(raw) == category
+    assert {category for category in table.target if table.translate_back(category)} == set(
+        np.array(table.target)[table.allowed]
+    )
+
+
+@maps
+@sources
+def test_every_raw_label_is_kept_or_declared_lost(source: str, target: str) -> None:
+    table = label_map(source, target)
+    kept = [raw for raw in table.forward if table.translate(raw) in table.target]
+    assert sorted([*kept, *table.lost]) == sorted(table.forward)
+    assert all(len(group) > 1 for group in table.merged.values())
+    assert sum(len(group) - 1 for group in table.merged.values()) == len(kept) - int(table.allowed.sum())
+
+
+@sources
+def test_the_four_class_map_is_the_seven_class_map_without_three(source: str) -> None:
+    seven, four = label_map(source, "seven"), label_map(source, "four")
+    for raw, category in seven.forward.items():
+        assert four.translate(raw) == (category if category in FOUR_CATEGORIES else None)
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, unique=True))
+def test_own_labels_are_kept_as_they_are(labels: list[str]) -> None:
+    table = label_map("anything", "own", tuple(labels))
+    assert table.lost == ()
+    assert [table.translate(label) for label in labels] == labels == [table.translate_back(label) for label in labels]
+
+
+def test_a_corpus_without_a_map_of_its_own_uses_the_common_one() -> None:
+    assert label_map("mine", "seven") == label_map("common", "seven")
+
+
+@given(st.dictionaries(st.sampled_from(sorted(label_map("ravdess", "seven").forward)), st.floats(0, 1e3)))
+def test_votes_become_a_distribution_or_nothing(votes: dict[str, float]) -> None:
+    table = label_map("ravdess", "seven")
+    distribution = table.distribution(votes)
+    counted = sum(count for raw, count in votes.items() if table.translate(raw))
+    assert (distribution >= 0).all()
+    assert distribution.sum() == pytest.approx(1.0 if counted > 1e-30 else distribution.sum(), abs=1e-6)
+    if not counted:
+        assert not distribution.any()
+
+
+def test_lost_votes_are_dropped_and_the_rest_renormalised() -> None:
+    distribution = label_map("ravdess", "seven").distribution({"angry": 1, "sad": 3, "calm": 4})
+    assert dict(zip(CATEGORIES, distribution, strict=True)) == dict.fromkeys(CATEGORIES, 0.0) | {
+        "angry": 0.25,
+        "sad": 0.75,
+    }
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: label_map("meld", "nine"), r"'nine'; valid: own, seven, four"),
+        (lambda: label_map("meld", "seven").translate("joyy"), r"'joyy'.*meld-seven v1.*did you mean 'joy'\?"),
+        (lambda: label_map("meld", "seven").translate_back("hapy"), r"'hapy'.*did you mean 'happy'\?"),
+        (lambda: label_map("meld", "seven").distribution({"joyy": 1}), r"'joyy'"),
+        (lambda: Scale(1, 1), r"scale 1\.\.1"),
+        (lambda: Scale(math.nan, 1), r"scale nan"),
+        (lambda: view_probabilities(np.ones(2, np.float32), ("a", "b"), ("c",)), r"'c'; the model has a, b"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(call: object, told: str) -> None:
+    assert callable(call)
+    with pytest.raises(LabelError, match=told):
+        call()
+
+
+@given(ends, ends, st.floats(0, 1))
+def test_a_scale_there_and_back_is_the_identity(first: float, second: float, share: float) -> None:
+    if abs(first - second) < 1e-3:
+        return
+    scale = Scale(min(first, second), max(first, second))
+    assert scale.to_unit(scale.low) == 0.0
+    assert scale.to_unit(scale.high) == 1.0
+    assert scale.to_unit(scale.from_unit(share)) == pytest.approx(share, abs=1e-6)
+    assert math.isnan(scale.to_unit(math.nan))
+
+
+@given(st.lists(st.floats(0, 1), min_size=7, max_size=7).filter(lambda values: sum(values[:4]) > 1e-6))
+def test_a_view_is_a_distribution_in_the_same_proportions(values: list[float]) -> None:
+    probabilities = np.array(values, dtype=np.float32) / np.float32(sum(values))
+    view = view_probabilities(probabilities, CATEGORIES, FOUR_CATEGORIES)
+    assert view.sum() == pytest.approx(1.0, abs=1e-5)
+    np.testing.assert_allclose(view * probabilities[:4].sum(), probabilities[:4], atol=1e-6)
+
+
+def test_a_view_of_many_rows_is_the_view_of_each() -> None:
+    rows = np.random.default_rng(0).dirichlet(np.ones(7), size=(2, 3)).astype(np.float32)
+    together = view_probabilities(rows, CATEGORIES, FOUR_CATEGORIES)
+    np.testing.assert_array_equal(together[1, 2], view_probabilities(rows[1, 2], CATEGORIES, FOUR_CATEGORIES))
