@@ -27,10 +27,10 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("decoding", "audio", "segmentation", "transcripts", "speakers"),
     ("graphs", "encoders", "bundle", "runtime"),
     ("timeline", "predict", "writers"),
-    ("learning", *in_learning("corpora weak_labels near_duplicates folds cache features batches")),
-    in_learning("attention model losses modality_masking log_mel compact minilm hub_encoders augmentation system"),
+    ("learning", *in_learning("storage corpora weak_labels near_duplicates folds cache log_mel features batches")),
+    in_learning("attention model losses modality_masking compact minilm hub_encoders augmentation system"),
     in_learning("training evaluation"),
-    in_learning("recipe experiment export report"),
+    in_learning("recipe preparation record report experiment export"),
     ("", "server", "bulk", "cli_predict", "cli_learning", "cli"),
 )
 DOORS = len(LEVELS)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from emobridge import cli_learning
 from emobridge.errors import EmobridgeError
 from emobridge.version import __version__
 
@@ -124,3 +125,13 @@ def models(
         speakers = "unknown" if corpus.speakers is None else corpus.speakers
         counts = f"{corpus.utterances} utterances, speakers: {speakers}"
         typer.echo(f"  {'learned from':<13}{corpus.corpus} ({corpus.licence}; {counts}): {corpus.used_for}")
+
+
+for command in (
+    cli_learning.corpus,
+    cli_learning.train,
+    cli_learning.crossvalidate,
+    cli_learning.evaluate,
+    cli_learning.export,
+):
+    app.command()(command)

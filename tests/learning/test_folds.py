@@ -227,6 +227,7 @@ def test_near_equal_texts_leave_training_and_validation_but_never_the_test_part(
         }
     )
     fold_file = make_folds(corpus, 1)
+    assert make_folds(corpus, 5) == fold_file
     assert {entry.id: entry.reason.split()[-1] for entry in fold_file.excluded} == {
         "train_0": "test_0",
         "train_1": "validation_0",
@@ -303,7 +304,6 @@ def test_folds_of_another_corpus_are_refused() -> None:
         (corpus_of(*spoken(9, 3)), 4, "has 3 speakers"),
         (corpus_of(*spoken(9, 3)), 2, "2 parts; valid: 3 or more"),
         (corpus_of(Utterance("a", "toy", audio=Path("a.wav"))), 3, "recordings without a speaker"),
-        (split_corpus({"train": ["a"], "validation": ["b"], "test": ["c"]}), 3, "ask for 1 part"),
     ],
 )
 def test_folds_that_cannot_be_made_are_refused(corpus: Corpus, count: int, words: str) -> None:

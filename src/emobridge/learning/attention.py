@@ -37,11 +37,9 @@ class MultiHeadAttention(nn.Module):
 class FeedForward(nn.Sequential):
     """Normalise, widen by ``multiple``, narrow again."""
 
-    def __init__(self, width: int, multiple: int, dropout: float) -> None:
+    def __init__(self, width: int, multiple: int) -> None:
         inner = multiple * width
-        super().__init__(
-            nn.LayerNorm(width), nn.Linear(width, inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner, width)
-        )
+        super().__init__(nn.LayerNorm(width), nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
 
 
 class SelfAttentionLayer(nn.Module):
@@ -51,7 +49,7 @@ class SelfAttentionLayer(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.attention = MultiHeadAttention(width, heads)
-        self.feed_forward = FeedForward(width, feed_forward, dropout)
+        self.feed_forward = FeedForward(width, feed_forward)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:

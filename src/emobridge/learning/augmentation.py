@@ -4,8 +4,10 @@ Drawn from torch's generator, which training seeds anew at every step, so that a
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,18 +20,18 @@ class AugmentationConfig:
         rate: largest relative change of the speaking rate (0.1: 0.9 to 1.1), by resampling the frames in time.
         tilt: largest slope of the spectrum over all bands, in the logarithm's unit.
         noise: highest level of steady white noise, as the logarithm of a band's energy (0: that of the signal's mean);
-            None turns it off.
+            -100 turns it off.
         time_masks, time_mask_frames: gaps along time, and the longest.
         band_masks, band_mask_bands: gaps along frequency, and the widest [Park 2019, SpecAugment].
     """
 
-    rate: float = 0.12
-    tilt: float = 1.0
-    noise: float | None = -2.0
-    time_masks: int = 2
-    time_mask_frames: int = 25
-    band_masks: int = 2
-    band_mask_bands: int = 8
+    rate: Annotated[float, Field(ge=0, lt=1)] = 0.12
+    tilt: NonNegativeFloat = 1.0
+    noise: float = -2.0
+    time_masks: NonNegativeInt = 2
+    time_mask_frames: NonNegativeInt = 25
+    band_masks: NonNegativeInt = 2
+    band_mask_bands: NonNegativeInt = 8
 
 
 def augment_frames(frames: Tensor, mask: Tensor, config: AugmentationConfig) -> tuple[Tensor, Tensor]:
@@ -40,10 +42,8 @@ def augment_frames(frames: Tensor, mask: Tensor, config: AugmentationConfig) -> 
     batch, length, bands = frames.shape
     slope = config.tilt * (2.0 * torch.rand(batch, 1, 1) - 1.0)
     frames = frames + slope * torch.linspace(-0.5, 0.5, bands)
-    if config.noise is not None:
-        # Energies add; levels are drawn over a wide range, so that most clips stay nearly clean.
-        level = config.noise - 7.0 * torch.rand(batch, 1, 1)
-        frames = torch.logaddexp(frames, level)
+    # Energies add; levels are drawn over a wide range, so that most clips stay nearly clean.
+    frames = torch.logaddexp(frames, config.noise - 7.0 * torch.rand(batch, 1, 1))
     fill = (frames * mask[:, :, None]).sum(dim=(1, 2)) / (mask.sum(dim=1).clamp(min=1) * bands)
     for _ in range(config.time_masks):
         frames = torch.where(_gap(batch, length, config.time_mask_frames)[:, :, None], fill[:, None, None], frames)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from emobridge.errors import RecipeError
@@ -33,8 +34,8 @@ class StreamConfig:
     """
 
     kind: Literal["natural", "acoustic", "linguistic", "paired"] = "natural"
-    batch_size: int = 32
-    share: float = 1.0
+    batch_size: PositiveInt = 32
+    share: PositiveFloat = 1.0
 
 
 @dataclass(frozen=True)

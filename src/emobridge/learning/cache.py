@@ -1,12 +1,13 @@
 """Arrays computed once and kept on disk: memory-mapped, keyed by content, safe against a kill at any moment.
 
-A cache is a folder with ``arrays.bin`` (the values, one array after the other) and ``index.jsonl`` (one line an array). An
-array counts only once its index line is complete, and the line is written after the values; what a kill leaves behind
-is cut off at the next opening.
+A cache is a folder of segments: ``000001.bin`` (the values, one array after the other) with ``000001.jsonl`` (one line
+an array). An array counts only once its index line is complete, and the line is written after the values. Who adds
+arrays opens a segment of its own and nobody else ever writes to it: what a kill leaves behind is never built upon, and
+several processes may fill one cache at once (each may compute what the others are just computing).
 """
 
+import itertools
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class ArrayCache:
-    """A growing set of equally typed arrays of shape (n,) or (n, width).
+    """A growing set of equally typed arrays of shape (n,) or (n, width); one process and thread an object.
 
     Args:
         folder: where it lives; made when missing.
@@ -25,29 +26,24 @@ class ArrayCache:
     def __init__(self, folder: Path, dtype: DTypeLike, width: int | None = None) -> None:
         self._dtype = np.dtype(dtype)
         self._width = width
+        self._folder = folder
+        self._own_values: Path | None = None
+        self._index: dict[str, tuple[Path, int, int]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        self._values = folder / "arrays.bin"
-        self._index_file = folder / "index.jsonl"
-        self._values.touch()
-        self._index_file.touch()
-        self._index: dict[str, tuple[int, int]] = {}
-        self._recover()
+        for index_file in sorted(folder.glob("*.jsonl")):
+            self._read_segment(index_file)
 
-    def _recover(self) -> None:
-        """Read the index and cut both files back to the last complete array."""
-        size, kept_bytes = self._values.stat().st_size, 0
-        end = 0
-        for line in self._index_file.read_bytes().splitlines(keepends=True):
+    def _read_segment(self, index_file: Path) -> None:
+        """Take in a segment's arrays up to the first that is not complete."""
+        values = index_file.with_suffix(".bin")
+        size = values.stat().st_size if values.exists() else 0
+        for line in index_file.read_bytes().splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 break
             entry = json.loads(line)
             if entry["offset"] + entry["bytes"] > size:
                 break
-            self._index[entry["key"]] = (entry["offset"], entry["bytes"])
-            end = max(end, entry["offset"] + entry["bytes"])
-            kept_bytes += len(line)
-        os.truncate(self._index_file, kept_bytes)
-        os.truncate(self._values, end)
+            self._index.setdefault(entry["key"], (values, entry["offset"], entry["bytes"]))
 
     def __contains__(self, key: str) -> bool:
         return key in self._index
@@ -58,21 +54,35 @@ class ArrayCache:
         Raises:
             KeyError: there is none.
         """
-        offset, size = self._index[key]
+        values, offset, size = self._index[key]
         if size == 0:
             return np.zeros((0,) if self._width is None else (0, self._width), dtype=self._dtype)
         count = size // self._dtype.itemsize
         shape = (count,) if self._width is None else (count // self._width, self._width)
-        return np.memmap(self._values, dtype=self._dtype, mode="r", offset=offset, shape=shape)
+        return np.memmap(values, dtype=self._dtype, mode="r", offset=offset, shape=shape)
 
     def add(self, key: str, array: NDArray[np.generic]) -> None:
         """Store ``array`` under ``key``; a key that is there already keeps its value."""
         if key in self._index:
             return
-        values = np.ascontiguousarray(array, dtype=self._dtype).tobytes()
-        offset = self._values.stat().st_size
-        with self._values.open("ab") as file:
-            file.write(values)
-        with self._index_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "offset": offset, "bytes": len(values)}) + "\n")
-        self._index[key] = (offset, len(values))
+        if self._own_values is None:
+            self._own_values = _new_segment(self._folder)
+        content = np.ascontiguousarray(array, dtype=self._dtype).tobytes()
+        with self._own_values.open("ab") as file:
+            offset = file.tell()
+            file.write(content)
+        with self._own_values.with_suffix(".jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "offset": offset, "bytes": len(content)}) + "\n")
+        self._index[key] = (self._own_values, offset, len(content))
+
+
+def _new_segment(folder: Path) -> Path:
+    """Make the values file of a segment that is this caller's alone."""
+    for number in itertools.count(1):
+        path = folder / f"{number:06d}.bin"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("numbers do not run out")

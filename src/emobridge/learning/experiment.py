@@ -1,109 +1,38 @@
 """The straight line of learning: recipe and corpora to folds, trainings, predictions and scores on disk.
 
-A run is a folder. Each variant and fold of it has a folder of its own with the checkpoint, the calibration and the stored
-predictions; what is complete is not done again, and what was interrupted goes on where it stopped.
+A run is a folder. Each variant and fold of it has a folder of its own with the checkpoint, the calibration and the
+stored predictions; what is complete is not done again, and what was interrupted goes on where it stopped.
 """
 
 import hashlib
-import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from emobridge.errors import CorpusError, RecipeError
-from emobridge.learning.corpora import read_corpus
-from emobridge.learning.corpora.base import Corpus
-from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
+from emobridge.bundle import load_bundle
+from emobridge.errors import RecipeError
+from emobridge.learning.evaluation.bundles import evaluate_bundle
+from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.features import Examples, build_examples
-from emobridge.learning.folds import Fold, FoldFile, make_folds, read_folds, resolve, write_folds
-from emobridge.learning.minilm import load_tokenizer, starting_weights
-from emobridge.learning.recipe import Recipe
+from emobridge.learning.features import Examples
+from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
+from emobridge.learning.recipe import Recipe, read_recipe
+from emobridge.learning.record import run_record
+from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
-from emobridge.learning.training.loop import Progress, TrainingSetup, no_progress, train as train_system
-from emobridge.version import __version__
+from emobridge.learning.training.loop import Progress, TrainingSetup, no_progress
+from emobridge.learning.training.loop import train as train_system
 
 PREDICTIONS = "predictions.parquet"
 RUN = "run.json"
 LINGUISTIC_DIMENSION = 384
-PAIRS_SEED = 7
+Report = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """One fold of all corpora together: indices into the examples."""
-
-    name: str
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A recipe's corpora, read and split."""
-
-    corpora: tuple[Corpus, ...]
-    examples: Examples
-    folds: tuple[Parts, ...]
-
-
-def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = no_progress) -> Prepared:
-    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), decode what is new, and split them.
-
-    A corpus without a checked-in fold file gets folds by the rule of `make_folds`, written to ``run`` and read from there
-    from then on.
-
-    Raises:
-        CorpusError: a corpus or its folds cannot be read.
-        RecipeError: the recipe asks for what the corpora do not have.
-    """
-    corpora = tuple(read_corpus(entry.name, data) for entry in recipe.data.corpora)
-    tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
-    examples = build_examples(recipe.data, corpora, cache_folder(), tokenizer, progress)
-    per_corpus = [resolve(_fold_file(corpus, recipe, run), corpus) for corpus in corpora]
-    return Prepared(corpora, examples, _join_folds(corpora, per_corpus))
-
-
-def cache_folder() -> Path:
-    """Return where decoded sound is kept: EMOBRIDGE_CACHE, else the user's cache folder."""
-    base = os.environ.get("EMOBRIDGE_CACHE")
-    return Path(base) if base else Path.home() / ".cache" / "emobridge"
-
-
-def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:
-    path = run / f"folds-{corpus.name}.json"
-    if path.exists():
-        return read_folds(path)
-    try:
-        return read_folds(corpus.name)
-    except CorpusError:
-        made = make_folds(corpus, recipe.evaluation.folds)
-        run.mkdir(parents=True, exist_ok=True)
-        write_folds(made, path)
-        return made
-
-
-def _join_folds(corpora: Sequence[Corpus], per_corpus: Sequence[list[Fold]]) -> tuple[Parts, ...]:
-    """Return fold k of every corpus as one; a corpus with fewer folds starts over."""
-    offsets = np.cumsum([0, *(len(corpus.utterances) for corpus in corpora)])
-    joined = []
-    for number in range(max(len(folds) for folds in per_corpus)):
-        chosen = [folds[number % len(folds)] for folds in per_corpus]
-        parts = {
-            part: np.concatenate(
-                [np.array(fold.parts[part], np.int64) + offset for fold, offset in zip(chosen, offsets, strict=False)]
-            )
-            for part in ("train", "validation", "test")
-        }
-        joined.append(Parts(name=f"fold-{number + 1}", **parts))
-    return tuple(joined)
+def no_report(what: str, done: int, total: int) -> None:
+    """Report nothing."""
 
 
 def new_system(recipe: Recipe, examples: Examples) -> EmotionSystem:
@@ -140,31 +69,9 @@ def run_fold(
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     pairs = Pairs.natural(examples, list(parts.test))
     predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=chosen.seed)
-    write_json(folder / RUN, _run_record(chosen, prepared, parts, calibration, digest))
+    write_json(folder / RUN, run_record(chosen, prepared, parts, calibration, digest))
     predictions.write(stored, {"recipe": chosen.name, "digest": digest, "torch": torch.__version__})
     return predictions
-
-
-def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pairs:
-    """Return the validation part as it is and, where no utterance has both, clips with sentences of their category.
-
-    Confidence differs with what is present, so each presence needs examples; acted clips and written sentences are paired
-    by label, seeded, as in training.
-    """
-    natural = Pairs.natural(examples, list(validation))
-    presence = examples.presence[validation]
-    if presence.all(axis=1).any() or not presence.any(axis=0).all():
-        return natural
-    labels = np.where(examples.targets.sum(axis=1) > 0, examples.targets.argmax(axis=1), -1)
-    generator = np.random.default_rng(PAIRS_SEED)
-    heard, read = [], []
-    sentences = validation[presence[:, 1] & ~presence[:, 0]]
-    for index in validation[presence[:, 0]]:
-        same = sentences[labels[sentences] == labels[index]]
-        if labels[index] >= 0 and len(same):
-            heard.append(int(index))
-            read.append(int(generator.choice(same)))
-    return Pairs([*natural.acoustic, *heard], [*natural.linguistic, *read])
 
 
 def _digest(recipe: Recipe, examples: Examples, parts: Parts) -> str:
@@ -184,123 +91,80 @@ def _check_run(folder: Path, digest: str) -> None:
         )
 
 
-def _run_record(
-    recipe: Recipe, prepared: Prepared, parts: Parts, calibration: dict[str, Calibration], digest: str
-) -> dict[str, Any]:
-    """Return what export and the model card need to know of a training."""
-    examples = prepared.examples
-    return {
-        "emobridge": __version__,
-        "digest": digest,
-        "recipe": recipe.to_dict(),
-        "fold": parts.name,
-        "categories": list(examples.categories),
-        "dimensions": list(examples.dimension_names),
-        "supervision": _supervision(examples),
-        "calibration": {name: one.to_dict() for name, one in calibration.items()},
-        "corpora": [
-            {
-                "corpus": corpus.name,
-                "licence": corpus.licence,
-                "citation": corpus.citation,
-                "source": corpus.source,
-                "utterances": int((examples.corpora[parts.train] == number).sum()),
-                "speakers": _speakers(examples, parts.train[examples.corpora[parts.train] == number]),
-                "used_for": _used_for(examples, number),
-            }
-            for number, corpus in enumerate(prepared.corpora)
-        ],
-    }
+def train(
+    recipe: str | Path | Recipe, data: Path | None, out: Path, fold: int = 1, report: Report = no_report
+) -> Predictions:
+    """Train a recipe on one fold and return the predictions for its test part; the run's folder can be exported.
 
+    Args:
+        recipe: a recipe, its file, or the name of one that comes with emobridge.
+        data: where the corpora are; None: EMOBRIDGE_DATA.
+        out: the run's folder; the same folder resumes.
+        fold: counted from 1.
+        report: called with what is being done, how much of it is done, and how much there is.
 
-def _supervision(examples: Examples) -> dict[str, dict[str, str]]:
-    """Return, for each dimension and modality, whether it was learned from ratings or from weak labels."""
-    found: dict[str, dict[str, str]] = {}
-    for column, name in enumerate(examples.dimension_names):
-        labelled = ~np.isnan(examples.dimensions[:, column])
-        rated = ~np.isnan(examples.rated_dimensions[:, column])
-        found[name] = {
-            modality: "rated" if (rated & present).any() else "weak"
-            for modality, present in zip(("acoustic", "linguistic"), examples.presence.T, strict=True)
-            if (labelled & present).any()
-        }
-    return found
-
-
-def _speakers(examples: Examples, rows: NDArray[np.int64]) -> int | None:
-    names = {examples.utterances[row].speaker for row in rows} - {None}
-    return len(names) or None
-
-
-def _used_for(examples: Examples, number: int) -> str:
-    mine = examples.corpora == number
-    uses = ["categories"] if examples.targets[mine].any() else []
-    if (~np.isnan(examples.rated_dimensions[mine])).any():
-        uses.append("rated dimensions")
-    elif (~np.isnan(examples.dimensions[mine])).any():
-        uses.append("weak dimensions")
-    modalities = [
-        name for name, there in zip(("speech", "text"), examples.presence[mine].any(axis=0), strict=True) if there
-    ]
-    return f"{' and '.join(uses)} from {' and '.join(modalities)}"
+    Raises:
+        CorpusError: a corpus or its folds cannot be read.
+        RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    prepared = prepare(chosen, data, out, lambda done, total: report("read corpora", done, total))
+    parts = prepared.fold(fold)
+    return run_fold(
+        chosen, chosen.name, prepared, parts, out, lambda done, total: report(f"train {parts.name}", done, total)
+    )
 
 
 def crossvalidate(
-    recipe: Recipe,
+    recipe: str | Path | Recipe,
     data: Path | None,
     out: Path,
     folds: Sequence[int] | None = None,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+    report: Report = no_report,
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
 
     Args:
-        recipe: what to run.
-        data: where the corpora are; None: EMOBRIDGE_DATA.
-        out: the run's folder; the same folder resumes.
+        recipe, data, out, report: as for `train`.
         folds: which folds, counted from 1; None: all.
-        report: called with what is being done, how much of it is done, and how much there is.
 
     Raises:
-        CorpusError, RecipeError: see `prepare`; also a fold that does not exist.
+        CorpusError, RecipeError: as for `train`.
     """
-    prepared = prepare(recipe, data, out, lambda done, total: report("decode", done, total))
-    numbers = list(folds) if folds else list(range(1, len(prepared.folds) + 1))
-    for number in numbers:
-        if not 1 <= number <= len(prepared.folds):
-            raise RecipeError(
-                f"fold {number}", f"this recipe has folds 1 to {len(prepared.folds)}", "choose one of these"
-            )
-    parts = []
-    for variant in (recipe.name, *recipe.variants):
-        for number in numbers:
-            fold = prepared.folds[number - 1]
+    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    prepared = prepare(chosen, data, out, lambda done, total: report("read corpora", done, total))
+    parts = [prepared.fold(number) for number in folds or range(1, len(prepared.folds) + 1)]
+    found = []
+    for variant in (chosen.name, *chosen.variants):
+        for fold in parts:
             what = f"{variant}, {fold.name}"
-            folder = out / variant / fold.name
-            parts.append(
-                run_fold(
-                    recipe, variant, prepared, fold, folder, lambda done, total, what=what: report(what, done, total)
-                )
-            )
-    whole = Predictions.concatenate(parts)
-    whole.write(out / PREDICTIONS, {"recipe": recipe.name})
+            progress = _labelled(report, what)
+            found.append(run_fold(chosen, variant, prepared, fold, out / variant / fold.name, progress))
+    whole = Predictions.concatenate(found)
+    whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write ``values`` as JSON, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+def evaluate(
+    bundle: str | Path | None, recipe: str | Path | Recipe, data: Path | None, fold: int = 1, report: Report = no_report
+) -> Predictions:
+    """Return what a bundle says of a recipe's test part, through the same graphs that predict for users.
 
-
-def read_json(path: Path) -> Any:
-    """Return what `write_json` wrote.
+    Args:
+        bundle: its folder; None is the model that comes with emobridge.
+        recipe: corpora, label set and folds come from it; nothing is trained.
+        data, fold, report: as for `train`.
 
     Raises:
-        CorpusError: the file is missing or no JSON.
+        BundleError: there is no bundle, or a damaged one.
+        CorpusError, RecipeError: as for `train`; also a bundle of another label set.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path} cannot be read: {error}", "a file that a training wrote", "train again") from error
+    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    loaded = load_bundle(bundle)
+    prepared = prepare(chosen, data, Path(), lambda done, total: report("read corpora", done, total))
+    parts = prepared.fold(fold)
+    return evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, _labelled(report, "evaluate"))
+
+
+def _labelled(report: Report, what: str) -> Progress:
+    return lambda done, total: report(what, done, total)

@@ -1,7 +1,7 @@
 """Corpora to examples: what the network sees and should say, for every utterance of every corpus of a recipe.
 
-Sound goes through the front end once, into a cache; labels go through the named maps of `labels`; missing stays missing (an
-all-zero distribution, NaN, a presence of False).
+Sound goes through the front end once, into a cache; labels go through the named maps of `labels`; missing stays
+missing (an all-zero distribution, NaN, a presence of False).
 """
 
 import hashlib
@@ -9,11 +9,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat
 from tokenizers import Tokenizer
 
 from emobridge.audio import load_audio
@@ -25,6 +26,8 @@ from emobridge.learning.corpora.base import Corpus, Utterance
 from emobridge.learning.log_mel import log_mel
 from emobridge.learning.weak_labels import weak_dimensions
 
+SPECIAL_TOKENS = 2  # [CLS] and [SEP]: a text that has no others says nothing
+
 
 @dataclass(frozen=True)
 class CorpusConfig:
@@ -32,15 +35,15 @@ class CorpusConfig:
 
     Attributes:
         name: as ``emobridge corpus`` knows it, or ``table:PATH``, ``audiofolder:PATH``.
-        modalities: which inputs are used. Acted corpora read the same sentence in every emotion, so their text is left out.
+        modalities: which inputs are used. Acted corpora read one sentence in every emotion: their text is left out.
         weight: how often it is drawn, beside the square root of its size.
         weak_dimensions: give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
         categories: learn its categories at all.
     """
 
     name: str
-    modalities: tuple[Literal["acoustic", "linguistic"], ...] = ("acoustic",)
-    weight: float = 1.0
+    modalities: Annotated[tuple[Literal["acoustic", "linguistic"], ...], Field(min_length=1)] = ("acoustic",)
+    weight: NonNegativeFloat = 1.0
     weak_dimensions: bool = False
     categories: bool = True
 
@@ -56,7 +59,7 @@ class DataConfig:
         votes: learn the raters' votes as a distribution where there are votes; else the one label.
     """
 
-    corpora: tuple[CorpusConfig, ...]
+    corpora: Annotated[tuple[CorpusConfig, ...], Field(min_length=1)]
     categories: Literal["own", "seven", "four"] = "own"
     dimensions: tuple[str, ...] = ()
     votes: bool = True
@@ -119,14 +122,14 @@ def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str
     if config.categories != "own":
         return label_map("common", config.categories).target
     with_labels = [corpus for corpus, entry in zip(corpora, config.corpora, strict=True) if entry.categories]
-    sets = {corpus.labels for corpus in with_labels if corpus.labels}
-    if len(sets) > 1:
+    labels = [corpus.labels for corpus in with_labels if corpus.labels]
+    if len({frozenset(one) for one in labels}) > 1:
         raise RecipeError(
             f"data.categories 'own' for {', '.join(corpus.name for corpus in with_labels)}",
             "corpora of one recipe must share their labels",
             "use data.categories = 'seven' or 'four'",
         )
-    return next(iter(sets), ())
+    return labels[0] if labels else ()
 
 
 def build_examples(
@@ -139,8 +142,9 @@ def build_examples(
     """Return the examples of a recipe, decoding what the cache does not hold yet.
 
     Raises:
-        CorpusError: a sound file cannot be read.
-        RecipeError: a dimension that no corpus has.
+        AudioError, CorpusError: a sound file cannot be read.
+        LabelError: a label that the map to ``data.categories`` does not know.
+        RecipeError: a dimension that no corpus has, or ``own`` with corpora whose labels differ.
     """
     categories = model_categories(config, corpora)
     _check_dimensions(config, corpora)
@@ -152,7 +156,10 @@ def build_examples(
         for number, (corpus, entry) in enumerate(zip(corpora, config.corpora, strict=True))
         for utterance in corpus.utterances
     ]
-    maps = [label_map(corpus.name, config.categories, corpus.labels) for corpus in corpora]
+    # Labels come before sound: a label that no map knows must not be found after an hour of decoding.
+    maps = [label_map(corpus.name, config.categories, categories) for corpus in corpora]
+    targets, allowed = _category_targets(config, pairs, maps, len(categories))
+    rated, weak = _dimension_targets(config, pairs)
     keys: list[str | None] = []
     counts: list[int] = []
     for done, (_, _, entry, utterance) in enumerate(pairs):
@@ -160,8 +167,6 @@ def build_examples(
         keys.append(key)
         counts.append(0 if key is None else len(cache[key]))
         progress(done + 1, len(pairs))
-    targets, allowed = _category_targets(config, pairs, maps, len(categories))
-    rated, weak = _dimension_targets(config, pairs)
     return Examples(
         utterances=tuple(utterance for _, _, _, utterance in pairs),
         corpus_names=tuple(corpus.name for corpus in corpora),
@@ -187,7 +192,8 @@ def _check_dimensions(config: DataConfig, corpora: Sequence[Corpus]) -> None:
     for name in config.dimensions:
         if name not in known:
             valid = f"these corpora have {', '.join(sorted(known)) or 'no dimensions'}"
-            raise RecipeError(f"data.dimensions '{name}'", valid, nearest(name, known))
+            remedy = nearest(name, known) or "choose one of these, or leave it out"
+            raise RecipeError(f"data.dimensions '{name}'", valid, remedy)
 
 
 def _cached_frames(cache: ArrayCache, settings: LogMelSettings, utterance: Utterance) -> str | None:
@@ -229,7 +235,7 @@ def _dimension_targets(config: DataConfig, pairs: Sequence[Pair]) -> tuple[NDArr
     rated = np.full((len(pairs), len(config.dimensions)), np.nan, np.float32)
     weak = rated.copy()
     for row, (_, corpus, entry, utterance) in enumerate(pairs):
-        guessed = weak_dimensions(utterance) if entry.weak_dimensions else {}
+        guessed = weak_dimensions(utterance, corpus.scales) if entry.weak_dimensions else {}
         for column, name in enumerate(config.dimensions):
             if name in utterance.dimensions:
                 scale: Scale = corpus.scales[name]
@@ -242,4 +248,5 @@ def _dimension_targets(config: DataConfig, pairs: Sequence[Pair]) -> tuple[NDArr
 def _token_ids(tokenizer: Tokenizer | None, entry: CorpusConfig, utterance: Utterance) -> NDArray[np.int64]:
     if tokenizer is None or "linguistic" not in entry.modalities or not utterance.text:
         return np.zeros(0, np.int64)
-    return np.array(tokenizer.encode(utterance.text).ids, np.int64)
+    token_ids = np.array(tokenizer.encode(utterance.text).ids, np.int64)
+    return token_ids if len(token_ids) > SPECIAL_TOKENS else np.zeros(0, np.int64)

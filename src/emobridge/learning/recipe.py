@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import pydantic
+from pydantic import Field, NonNegativeInt, PositiveInt
 
+from emobridge.encoders.log_mel import LogMelSettings
 from emobridge.errors import RecipeError, nearest
+from emobridge.labels import MODALITIES
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.features import DataConfig
 from emobridge.learning.minilm import MinilmConfig
@@ -50,11 +53,11 @@ class EvaluationConfig:
 
     Attributes:
         resamples: of the bootstrap over speakers.
-        folds: how many to make for a corpus that has no fold file.
+        folds: how many to make for a corpus that has neither a fold file nor a split of its authors.
     """
 
-    resamples: int = 1000
-    folds: int = 5
+    resamples: NonNegativeInt = 1000
+    folds: PositiveInt = 5
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class Recipe:
         seed: of everything random.
     """
 
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(allow_inf_nan=False)
+
     name: str
     data: DataConfig
     description: str = ""
     licence: str = ""
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     acoustic: CompactConfig | None = None
     linguistic: MinilmConfig | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -85,14 +90,29 @@ class Recipe:
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in (self.name, *self.variants):
+            if name in {"", ".", ".."} or "/" in name or "\\" in name:
+                raise RecipeError(f"the name '{name}'", "a name is that of a folder, without '/'", "choose another")
+        if self.name in self.variants:
+            raise RecipeError(f"variant '{self.name}'", "its name is that of the recipe itself", "choose another")
         used = {modality for corpus in self.data.corpora for modality in corpus.modalities}
-        for modality in ("acoustic", "linguistic"):
-            if modality in used and getattr(self, modality) is None:
+        for modality in MODALITIES:
+            described = getattr(self, modality) is not None
+            if modality in used and not described:
                 raise RecipeError(
                     f"recipe '{self.name}' uses {modality} input",
                     f"its encoder is described by a section [{modality}]",
                     f"add [{modality}], or leave '{modality}' out of data.corpora.modalities",
                 )
+            if described and modality not in used:
+                raise RecipeError(
+                    f"recipe '{self.name}' has a section [{modality}]",
+                    f"no corpus of it uses {modality} input",
+                    f"drop [{modality}], or add '{modality}' to data.corpora.modalities",
+                )
+        bands = LogMelSettings().bands
+        if self.acoustic is not None and self.acoustic.bands != bands:
+            raise RecipeError(f"acoustic.bands is {self.acoustic.bands}", f"the front end has {bands}", "leave it out")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values; `parse_recipe` reads them back."""
@@ -112,6 +132,7 @@ class Recipe:
         if name == self.name:
             return self
         values = self.to_dict()
+        values.pop("variants")
         for key, value in self.variants[name].items():
             override(values, key, value)
         return parse_recipe(values)
@@ -165,15 +186,38 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
     """Return the recipe in plain ``values``.
 
     Raises:
-        RecipeError: an unknown key (the message names the nearest), a missing one, or a value that does not fit.
+        RecipeError: an unknown key (the message names the nearest), a missing one, or a value that does not fit; also
+            in a variant.
     """
     _refuse_unknown_keys(Recipe, values, "")
     try:
-        return pydantic.TypeAdapter(Recipe).validate_python(values)
+        recipe = pydantic.TypeAdapter(Recipe).validate_python(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            raise RecipeError(f"the recipe lacks the key '{place}'", "it has no default", "add it") from error
         raise RecipeError(f"recipe key '{place}' is {first['input']!r}", first["msg"], "correct the recipe") from error
+    _check_variants(recipe)
+    return recipe
+
+
+def _check_variants(recipe: Recipe) -> None:
+    """Refuse a variant now that would fail, or could not be compared, after hours of training the others."""
+    for name in recipe.variants:
+        try:
+            varied = recipe.variant(name)
+        except RecipeError as error:
+            raise RecipeError(f"variant '{name}': {error.given}", error.valid, error.remedy) from error
+        for key in ("categories", "dimensions"):
+            ours, theirs = getattr(recipe.data, key), getattr(varied.data, key)
+            if ours != theirs:
+                given = f"variant '{name}' sets data.{key} to {theirs!r}"
+                raise RecipeError(given, f"the recipe itself has {ours!r}", "variants share what they are judged on")
+        ours, theirs = ([entry.name for entry in one.data.corpora] for one in (recipe, varied))
+        if ours != theirs:
+            given = f"variant '{name}' has the corpora {', '.join(theirs)}"
+            raise RecipeError(given, f"the recipe itself has {', '.join(ours)}", "variants share what they are judged on")
 
 
 def override(values: dict[str, Any], key: str, value: Any) -> None:

@@ -96,7 +96,7 @@ def _masked_log_softmax(
 ) -> NDArray[np.float64]:
     """Return (N, C) log probabilities, minus infinity where not allowed."""
     scaled = np.where(allowed, logits.astype(np.float64) / temperature, -np.inf)
-    top = scaled.max(axis=1, keepdims=True)
+    top = scaled.max(axis=1, keepdims=True, initial=-np.inf)
     shifted = scaled - np.where(np.isfinite(top), top, 0.0)
     total = np.exp(shifted).sum(axis=1, keepdims=True)
     logs: NDArray[np.float64] = shifted - np.log(np.maximum(total, np.finfo(np.float64).tiny))

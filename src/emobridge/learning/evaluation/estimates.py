@@ -21,7 +21,7 @@ LONGEST_S = 30.0  # longer recordings are judged by their middle
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is put before the system: row i hears example ``acoustic[i]`` and reads ``linguistic[i]``; None is absent."""
+    """What is put before the system: row i hears ``acoustic[i]`` and reads ``linguistic[i]``; None is absent."""
 
     acoustic: Sequence[int | None]
     linguistic: Sequence[int | None]
@@ -52,14 +52,14 @@ class Pairs:
 def estimate(
     system: EmotionSystem, examples: Examples, pairs: Pairs
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return logits (N, C) and dimensions (N, K), in the order of ``pairs``."""
+    """Return logits (N, C) and dimensions (N, K), in the order of ``pairs``; without a head: zeros, and NaN."""
     system.eval()
     count = len(pairs.acoustic)
     sounds = np.array([0 if index is None else examples.frame_counts[index] for index in pairs.acoustic])
     words = np.array([0 if index is None else len(examples.token_ids[index]) for index in pairs.linguistic])
     order = np.lexsort((words, sounds))
     logits = np.zeros((count, len(examples.categories)), np.float32)
-    dimensions = np.zeros((count, len(examples.dimension_names)), np.float32)
+    dimensions = np.full((count, len(examples.dimension_names)), np.nan, np.float32)
     for start in range(0, count, BATCH_SIZE):
         rows = order[start : start + BATCH_SIZE]
         batch = collate(
@@ -67,7 +67,10 @@ def estimate(
         )
         with torch.inference_mode():
             outputs = system(batch, batch.presence)
-        logits[rows], dimensions[rows] = outputs[0].numpy(), outputs[1].numpy()
+        if system.config.fusion.categories:
+            logits[rows] = outputs[0].numpy()
+        if system.config.fusion.dimensions:
+            dimensions[rows] = outputs[1].numpy()
     return logits, dimensions
 
 
@@ -131,7 +134,10 @@ def predict(
     variant: str,
     seed: int,
 ) -> Predictions:
-    """Return calibrated predictions with their truth, ready to be stored and scored."""
+    """Return calibrated predictions with their truth, ready to be stored and scored.
+
+    A system without a category head is not judged on categories: their truth is left out.
+    """
     logits, dimensions = estimate(system, examples, pairs)
     rows, presence = pairs.labelled_by, pairs.presence
     fitted = [calibration.get(str(name)) for name in presence]
@@ -149,7 +155,7 @@ def predict(
         seeds=np.full(len(rows), seed, np.int64),
         presence=presence,
         labels=np.array([utterance.label or "" for utterance in utterances], dtype=np.str_),
-        truth=examples.targets[rows],
+        truth=examples.targets[rows] * bool(system.config.fusion.categories),
         allowed=examples.allowed[rows],
         probabilities=masked_softmax(logits / temperatures[:, None], everything).astype(np.float32),
         truth_dimensions=examples.rated_dimensions[rows],

@@ -37,21 +37,37 @@ def load_checkpoint(
         return 0
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise BundleError(
             f"checkpoint {path}: {error}", "a file that training wrote", "delete it to start over"
         ) from error
     if metadata.get("digest") != digest:
         raise BundleError(
-            f"checkpoint {path} belongs to another recipe, seed, fold or data", "", "choose another --out, or delete it"
+            f"checkpoint {path} belongs to another training, of digest {metadata.get('digest')}",
+            f"this recipe, seed, fold and data have {digest}",
+            "choose another --out, or delete it",
         )
     model.load_state_dict(_under("model.", tensors), strict=True)
     average.update(_under("average.", tensors))
     if optimizer is not None:
         _restore_optimizer(optimizer, _under("optimizer.", tensors))
     return int(metadata["step"])
+
+
+def load_average(path: Path) -> dict[str, Tensor]:
+    """Return the averaged weights of a training: what is judged and exported.
+
+    Raises:
+        BundleError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith("average.")]  # noqa: SIM118 - not a mapping
+            return {name.removeprefix("average."): file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"checkpoint {path}: {error}", "a file that training wrote", "train again") from error
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

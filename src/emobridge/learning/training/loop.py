@@ -2,13 +2,16 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from emobridge.errors import RecipeError
@@ -40,10 +43,10 @@ class LossConfig:
         label_smoothing: share of the target spread over the corpus's categories.
     """
 
-    category_weight: float = 0.34
-    dimension_weight: float = 0.33
+    category_weight: NonNegativeFloat = 0.34
+    dimension_weight: NonNegativeFloat = 0.33
     learned: bool = False
-    label_smoothing: float = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,23 +66,17 @@ class TrainingConfig:
         streams: what the batches are; one ``natural`` stream by default.
     """
 
-    steps: int = 1000
-    learning_rate: float = 1e-3
-    linguistic_learning_rate: float = 8e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.02
-    gradient_norm: float = 1.0
-    average_decay: float = 0.99
-    longest_s: float = 6.0
-    checkpoint_steps: int = 100
-    streams: tuple[StreamConfig, ...] = (StreamConfig(),)
+    steps: PositiveInt = 1000
+    learning_rate: PositiveFloat = 1e-3
+    linguistic_learning_rate: PositiveFloat = 8e-5
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    weight_decay: NonNegativeFloat = 0.02
+    gradient_norm: PositiveFloat = 1.0
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    longest_s: Annotated[float, Field(ge=0.1)] = 6.0
+    checkpoint_steps: PositiveInt = 100
+    streams: Annotated[tuple[StreamConfig, ...], Field(min_length=1)] = (StreamConfig(),)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.checkpoint_steps < 1:
-            raise RecipeError(f"training.steps {self.steps}, checkpoint_steps {self.checkpoint_steps}", "1 or more")
-        if not self.streams or any(stream.share <= 0 for stream in self.streams):
-            raise RecipeError("training.streams", "one or more, each with a share above 0")
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ class Trainer:
         loss_config: LossConfig,
         masking: ModalityMasking,
     ) -> None:
-        names = setup.examples.dimension_names
+        names = system.config.fusion.dimensions
         self.system = system
         self.setup = setup
         self.config = config
@@ -197,7 +194,11 @@ class Trainer:
         self.trained.train()
         outputs = self.system(batch, presence, self.config.augmentation)
         weight = torch.ones(len(presence))
-        total, parts = self.loss(outputs, batch.targets, batch.allowed, weight, batch.dimensions)
+        # A task of weight zero has no head: its labels are left out with it.
+        heads = slice(len(self.system.config.fusion.categories)), slice(len(self.system.config.fusion.dimensions))
+        total, parts = self.loss(
+            outputs, batch.targets[:, heads[0]], batch.allowed[:, heads[0]], weight, batch.dimensions[:, heads[1]]
+        )
         if not torch.isfinite(total):
             raise RecipeError(
                 f"the loss is {float(total)} at step {step}", "a finite loss", "lower training.learning_rate"
@@ -214,11 +215,9 @@ class Trainer:
     def _update_average(self, step: int) -> None:
         """Move the running average; early on it follows closely, so that the random start is soon forgotten."""
         decay = min(self.config.average_decay, (1 + step) / (10 + step))
-        for name, value in self.system.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1.0 - decay)
-            else:
-                self.average[name].copy_(value)
+        for name, parameter in self.system.named_parameters():
+            if parameter.requires_grad:
+                self.average[name].lerp_(parameter.detach(), 1.0 - decay)
 
 
 def stream_schedule(config: TrainingConfig) -> list[tuple[int, int]]:
@@ -256,7 +255,8 @@ def make_optimizer(trained: nn.ModuleDict, config: TrainingConfig) -> torch.opti
         [
             {"params": parameters, "lr": rate, "peak_rate": rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
-        ]
+        ],
+        fused=True,
     )
 
 
@@ -268,7 +268,9 @@ class StepLog:
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines[:start] if line.endswith("}")]
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        partial.replace(path)
         self._path = path
 
     def write(self, step: int, losses: Mapping[str, float]) -> None:

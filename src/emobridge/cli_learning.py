@@ -1,0 +1,154 @@
+"""The commands of the learning wing; their work, and torch with it, is imported when one is called."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emobridge.registry import load_extra
+
+if TYPE_CHECKING:
+    from emobridge.learning.evaluation.predictions import Predictions
+    from emobridge.learning.experiment import Report
+    from emobridge.learning.recipe import Recipe
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a packaged recipe.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the corpora; left out: EMOBRIDGE_DATA.")]
+Out = Annotated[Path, typer.Option(help="The run's folder; the same folder resumes an interrupted run.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key.")]
+Fold = Annotated[int, typer.Option(min=1, help="Which fold, counted from 1.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all.")]
+
+
+def corpus(
+    name: Annotated[str, typer.Argument(help="Corpus, table:PATH or audiofolder:PATH.")],
+    root: Annotated[Path | None, typer.Argument(help="Its folder; left out: EMOBRIDGE_DATA.")] = None,
+    *,
+    leaks: Annotated[bool, typer.Option("--leaks", help="Look for what lies in two parts of a fold.")] = False,
+) -> None:
+    """Count what is in a corpus, tell what cannot be used and why, and audit its folds."""
+    corpora = load_extra("emobridge.learning.corpora", "train")
+    check = load_extra("emobridge.learning.corpora.check", "train")
+    found = corpora.read_corpus(name, root)
+    report = check.check_corpus(found)
+    typer.echo(f"{report.name}: {report.utterances} utterances, {report.hours:.2f} hours, {found.licence}")
+    for title in ("labels", "splits", "genders", "dimensions", "missing"):
+        counts = getattr(report, title)
+        if counts:
+            typer.echo(f"  {title:<11}" + ", ".join(f"{key} {value}" for key, value in counts.items()))
+    typer.echo(f"  {'speakers':<11}{len(report.speakers)}")
+    for problem in report.problems:
+        typer.echo(f"  left out   {problem}")
+    if leaks:
+        _print_leaks(found)
+
+
+def _print_leaks(found: object) -> None:
+    folds = load_extra("emobridge.learning.folds", "train")
+    fold_file = folds.read_folds(found.name)  # type: ignore[attr-defined]
+    typer.echo(f"  rule       {fold_file.rule}")
+    for fold in folds.resolve(fold_file, found):
+        leaks = folds.split_leaks(fold, found)
+        typer.echo(f"  {fold.name}: {'no leak' if not leaks else f'{len(leaks)} leaks'}")
+        for leak in leaks:
+            typer.echo(f"    {leak}")
+
+
+def train(
+    recipe: RecipeName,
+    out: Out,
+    *,
+    data: Data = None,
+    overrides: Overrides = None,
+    fold: Fold = 1,
+    threads: Threads = None,
+) -> None:
+    """Train a recipe on one fold; what comes out can be exported."""
+    chosen = _read(recipe, overrides, threads)
+    experiment = load_extra("emobridge.learning.experiment", "train")
+    with _progress() as report:
+        predictions = experiment.train(chosen, data, out, fold, report)
+    _print_report(predictions, chosen, out)
+
+
+def crossvalidate(
+    recipe: RecipeName,
+    out: Out,
+    *,
+    data: Data = None,
+    overrides: Overrides = None,
+    folds: Annotated[list[int] | None, typer.Option("--fold", min=1, help="Only this fold; may be repeated.")] = None,
+    threads: Threads = None,
+) -> None:
+    """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers."""
+    chosen = _read(recipe, overrides, threads)
+    experiment = load_extra("emobridge.learning.experiment", "train")
+    with _progress() as report:
+        predictions = experiment.crossvalidate(chosen, data, out, folds, report)
+    _print_report(predictions, chosen, out)
+
+
+def evaluate(
+    bundle: Annotated[str, typer.Argument(help="A model directory, or 'default'.")],
+    recipe: RecipeName,
+    out: Annotated[Path, typer.Option(help="Folder for predictions, scores and report.")],
+    *,
+    data: Data = None,
+    overrides: Overrides = None,
+    fold: Fold = 1,
+) -> None:
+    """Judge a bundle on a recipe's test part, through the graphs that predict for users."""
+    chosen = _read(recipe, overrides, None)
+    experiment = load_extra("emobridge.learning.experiment", "train")
+    with _progress() as report:
+        predictions = experiment.evaluate(None if bundle == "default" else bundle, chosen, data, fold, report)
+    out.mkdir(parents=True, exist_ok=True)
+    predictions.write(out / experiment.PREDICTIONS, {"bundle": bundle})
+    _print_report(predictions, chosen, out)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder that train wrote, or a fold's folder of crossvalidate.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder.")],
+) -> None:
+    """Turn a training into a bundle, which predicts without torch."""
+    exporter = load_extra("emobridge.learning.export", "train")
+    bundle = exporter.export(run, out)
+    size_mb = sum(path.stat().st_size for path in bundle.path.iterdir()) / 1e6
+    typer.echo(f"{bundle.path}: {bundle.config.name} {bundle.config.version}, {size_mb:.1f} MB, sha256 {bundle.sha256}")
+
+
+def _read(recipe: str, overrides: list[str] | None, threads: int | None) -> "Recipe":
+    if threads is not None:
+        load_extra("torch", "train").set_num_threads(threads)
+    chosen: Recipe = load_extra("emobridge.learning.recipe", "train").read_recipe(recipe, overrides or [])
+    return chosen
+
+
+def _print_report(predictions: "Predictions", recipe: "Recipe", out: Path) -> None:
+    pages = load_extra("emobridge.learning.report.pages", "train")
+    variants = set(predictions.variants.tolist())
+    reference = recipe.name if recipe.name in variants else min(variants)
+    typer.echo(pages.write_report(predictions, reference, out, recipe.evaluation.resamples))
+    typer.echo(json.dumps({"report": str(out / "report.md"), "scores": str(out / "scores.json")}))
+
+
+@contextmanager
+def _progress() -> Iterator["Report"]:
+    """Show a bar with the remaining time for each piece of work on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield report

@@ -1,0 +1,226 @@
+"""A trained fold to a bundle: graphs that need no torch, the weights for further training, and the model card."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from emobridge.bundle import (
+    AcousticConfig,
+    Bundle,
+    BundleConfig,
+    ConformalConfig,
+    DimensionConfig,
+    EncoderConfigs,
+    LinguisticConfig,
+    TrainingCorpus,
+    load_bundle,
+    seal_bundle,
+)
+from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.errors import OutputError
+from emobridge.labels import FOUR_CATEGORIES
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.evaluation.score import score
+from emobridge.learning.experiment import LINGUISTIC_DIMENSION, PREDICTIONS, RUN
+from emobridge.learning.minilm import starting_weights
+from emobridge.learning.recipe import Recipe, parse_recipe
+from emobridge.learning.report.card import model_card
+from emobridge.learning.storage import read_json
+from emobridge.learning.system import EmotionSystem, SystemConfig
+from emobridge.learning.training.checkpoint import load_average
+from emobridge.learning.training.loop import CHECKPOINT
+from emobridge.registry import load_extra
+from emobridge.version import __version__
+
+OPSET = 17
+WINDOW_S = 4.0  # recordings are cut into windows of about the length of the training clips
+
+
+def export(run: Path, out: Path, resamples: int = 1000) -> Bundle:
+    """Write the bundle of one trained fold.
+
+    Args:
+        run: the folder of a fold: checkpoint, ``run.json`` and stored predictions.
+        out: the bundle's folder; made or, if it holds a bundle, replaced as a whole.
+        resamples: of the bootstrap behind the card's intervals.
+
+    Raises:
+        CorpusError: ``run`` is not the folder of a finished fold.
+        OutputError: ``out`` holds something that is not a bundle.
+    """
+    record = read_json(run / RUN)
+    recipe = parse_recipe(record["recipe"])
+    system = load_system(run, record, recipe)
+    scores = score(Predictions.read(run / PREDICTIONS), resamples)
+    if out.exists() and any(out.iterdir()) and not (out / "config.json").exists():
+        raise OutputError(f"{out} is not empty and holds no bundle", "an empty or new folder", "choose another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        folder = Path(temporary) / "bundle"
+        folder.mkdir()
+        encoders = _write_graphs(system, folder)
+        _write_weights(system, folder)
+        config = _config(recipe, record, system, encoders)
+        (folder / "README.md").write_text(model_card(config, scores), encoding="utf-8")
+        seal_bundle(folder, config)
+        _replace_folder(folder, out)
+    return load_bundle(out)
+
+
+def load_system(run: Path, record: dict[str, Any], recipe: Recipe) -> EmotionSystem:
+    """Return the trained system of a fold, with averaged weights, in evaluation mode."""
+    categories, dimensions = tuple(record["categories"]), tuple(record["dimensions"])
+    fusion = recipe.fusion_config(categories, dimensions, LINGUISTIC_DIMENSION)
+    system = EmotionSystem(SystemConfig(fusion, recipe.acoustic, recipe.linguistic))
+    system.load_state_dict(load_average(run / CHECKPOINT), strict=True)
+    return system.eval()
+
+
+def _write_graphs(system: EmotionSystem, folder: Path) -> EncoderConfigs:
+    acoustic = linguistic = None
+    if system.acoustic is not None:
+        settings = LogMelSettings()
+        frames, mask = torch.randn(2, 40, settings.bands), torch.ones(2, 40, dtype=torch.bool)
+        export_graph(system.acoustic, (frames, mask), folder / "acoustic.onnx", ACOUSTIC_AXES)
+        fingerprint = _fingerprint(folder / "acoustic.onnx", settings.to_dict())
+        acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.config.width, fingerprint, settings)
+    if system.linguistic is not None:
+        ids = torch.ones(2, 9, dtype=torch.int64)
+        full = folder / "linguistic-float.onnx"
+        export_graph(system.linguistic, (ids, torch.ones_like(ids)), full, LINGUISTIC_AXES)
+        quantise(full, folder / "linguistic.onnx")
+        full.unlink()
+        shutil.copyfile(starting_weights() / "tokenizer.json", folder / "tokenizer.json")
+        fingerprint = _fingerprint(folder / "linguistic.onnx", {})
+        linguistic = LinguisticConfig(
+            "minilm", "linguistic.onnx", "tokenizer.json", system.linguistic.dimension, fingerprint
+        )
+    export_fusion(system, folder / "fusion.onnx")
+    return EncoderConfigs(acoustic, linguistic)
+
+
+Axes = dict[str, dict[int, str]]
+ACOUSTIC_AXES: tuple[Axes, Axes] = (
+    {"frames": {0: "B", 1: "T"}, "mask": {0: "B", 1: "T"}},
+    {"vectors": {0: "B", 1: "T_a"}, "vector_mask": {0: "B", 1: "T_a"}},
+)
+LINGUISTIC_AXES: tuple[Axes, Axes] = (
+    {"input_ids": {0: "B", 1: "T"}, "attention_mask": {0: "B", 1: "T"}},
+    {"vectors": {0: "B", 1: "T"}},
+)
+
+
+def export_graph(module: nn.Module, example: tuple[Tensor | None, ...], path: Path, axes: tuple[Axes, Axes]) -> None:
+    """Write a module as an ONNX graph with the named, variable axes of its inputs and outputs."""
+    inputs, outputs = axes
+    with warnings.catch_warnings():
+        # The graph-tracing exporter is marked as legacy; its successor fixes sizes of these modules that must vary.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            example,
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={**inputs, **outputs},
+        )
+
+
+def export_fusion(system: EmotionSystem, path: Path) -> None:
+    """Write the fusion network; a modality that the system lacks has no inputs, an empty head no output."""
+    config = system.config.fusion
+    inputs: Axes = {}
+    example: list[Tensor | None] = []
+    for name, dimension in (("acoustic", config.acoustic_dimension), ("linguistic", config.linguistic_dimension)):
+        if dimension is None:
+            example += [None, None]
+            continue
+        example += [torch.randn(2, 5, dimension), torch.ones(2, 5, dtype=torch.bool)]
+        length = f"T_{name[0]}"
+        inputs |= {name: {0: "B", 1: length}, f"{name}_mask": {0: "B", 1: length}}
+    if config.linguistic_dimension is None:
+        example.append(None)
+    else:
+        example.append(torch.rand(2, 5))
+        inputs["token_positions"] = {0: "B", 1: "T_l"}
+    inputs["presence"] = {0: "B"}
+    outputs: Axes = {"logits": {0: "B"}, "dimensions": {0: "B"}}
+    export_graph(system.fusion, (*example, torch.ones(2, 2, dtype=torch.bool)), path, (inputs, outputs))
+
+
+def quantise(source: Path, target: Path) -> None:
+    """Write a graph with 8-bit weights, quantised by channel.
+
+    Weights use 7 of the 8 bits, because processors without VNNI add pairs of products in 16 bits and would overflow.
+    """
+    quantization = load_extra("onnxruntime.quantization", "train")
+    quantization.quantize_dynamic(
+        str(source),
+        str(target),
+        op_types_to_quantize=["MatMul", "Gather"],
+        per_channel=True,
+        reduce_range=True,
+        weight_type=quantization.QuantType.QInt8,
+    )
+
+
+def _fingerprint(graph: Path, settings: dict[str, float]) -> str:
+    whole = hashlib.sha256(graph.read_bytes())
+    whole.update(json.dumps(settings, sort_keys=True).encode())
+    return whole.hexdigest()
+
+
+def _write_weights(system: EmotionSystem, folder: Path) -> None:
+    """Write what further training starts from; the linguistic encoder starts again from its released weights."""
+    kept = {
+        name: value.clone().contiguous()
+        for name, value in system.state_dict().items()
+        if not name.startswith("linguistic.")
+    }
+    save_file(kept, folder / "fusion.safetensors")
+
+
+def _config(recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs) -> BundleConfig:
+    fusion = system.config.fusion
+    views = {"four": FOUR_CATEGORIES} if set(FOUR_CATEGORIES) < set(fusion.categories) else {}
+    calibration = record["calibration"]
+    return BundleConfig(
+        name=recipe.name,
+        version=__version__,
+        licence=recipe.licence,
+        description=recipe.description,
+        architecture={"fusion": fusion.to_dict(), "recipe": record["recipe"]},
+        encoders=encoders,
+        categories=fusion.categories,
+        views=views,
+        dimensions=tuple(
+            DimensionConfig(name, (0.0, 1.0), record["supervision"].get(name, {})) for name in fusion.dimensions
+        ),
+        sample_rate_hz=LogMelSettings().sample_rate_hz,
+        window_s=WINDOW_S,
+        temperature={name: one["temperature"] for name, one in calibration.items()},
+        conformal={
+            name: ConformalConfig(one["category_threshold"], one["half_width"]) for name, one in calibration.items()
+        },
+        training_data=tuple(TrainingCorpus(**corpus) for corpus in record["corpora"]),
+    )
+
+
+def _replace_folder(folder: Path, out: Path) -> None:
+    """Put ``folder`` where ``out`` is; a folder cannot be swapped in one step, so the old one is moved aside first."""
+    if not out.exists():
+        folder.rename(out)
+        return
+    aside = folder.parent / "replaced"
+    out.rename(aside)
+    folder.rename(out)

@@ -1,0 +1,94 @@
+"""The model card, written from what the bundle and its held-out scores say; no figure is typed by hand."""
+
+from emobridge.bundle import BundleConfig
+from emobridge.learning.evaluation.score import Scores
+from emobridge.learning.report.tables import markdown_table, score_table
+
+LIMITS = """\
+- It hears how speech sounds and reads what it says; it does not know what a person feels.
+- The speech corpora are acted. Spontaneous speech, other languages, ages and microphones are harder than the table.
+- It was not tested for equal accuracy over gender, age, accent or language.
+- Recordings are cut into fixed windows; music, noise and several voices at once are judged as if they were one speaker.
+- Do not use it to decide about people. Inferring emotions of people at work or in education is prohibited in the
+  European Union (Regulation (EU) 2024/1689, article 5(1)(f)), except for medical or safety reasons.
+"""
+
+
+def model_card(config: BundleConfig, scores: Scores) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        config: of the bundle.
+        scores: of the held-out test part, whose speakers and sentences the model never met.
+    """
+    sections = [
+        f"# {config.name} {config.version}",
+        config.description,
+        _facts(config),
+        "## Licence",
+        f"Weights: {config.licence or 'as the corpora below demand'}. The code of emobridge is under Apache-2.0.",
+        "## Training data",
+        _data(config),
+        "## Held-out results",
+        "Speakers (and, for text, sentences) that the model never met; value [95 % interval, resampled over speakers]. "
+        "Dimensions are measured on rated labels alone, never on weak ones.",
+        score_table(scores.corpora or {"all": scores}, of="corpus"),
+        "## Dimensions",
+        _dimensions(config),
+        "## Confidence",
+        _confidence(config),
+        "## Limits and responsible use",
+        LIMITS,
+    ]
+    return "\n\n".join(section.strip() for section in sections if section) + "\n"
+
+
+def _facts(config: BundleConfig) -> str:
+    encoders = config.encoders
+    rows = [["categories", ", ".join(config.categories) or "none"]]
+    rows += [["dimensions", ", ".join(f"{one.name} (0 to 1)" for one in config.dimensions) or "none"]]
+    if encoders.acoustic:
+        rows.append(["acoustic encoder", f"{encoders.acoustic.name}, {encoders.acoustic.dimension} wide"])
+    if encoders.linguistic:
+        rows.append(["linguistic encoder", f"{encoders.linguistic.name}, {encoders.linguistic.dimension} wide, int8"])
+    rows.append(["fusion", str(config.architecture["fusion"]["fusion"])])
+    rows.append(["window", f"{config.window_s:g} s at {config.sample_rate_hz} Hz"])
+    return markdown_table(["what", "value"], rows)
+
+
+def _data(config: BundleConfig) -> str:
+    rows = [
+        [one.corpus, str(one.utterances), str(one.speakers or "unknown"), one.used_for, one.licence, one.citation]
+        for one in config.training_data
+    ]
+    return markdown_table(["corpus", "utterances", "speakers", "used for", "licence", "cite"], rows)
+
+
+def _dimensions(config: BundleConfig) -> str:
+    if not config.dimensions:
+        return "None."
+    rows = [
+        [one.name, one.supervision.get("acoustic", "none"), one.supervision.get("linguistic", "none")]
+        for one in config.dimensions
+    ]
+    table = markdown_table(["dimension", "from speech", "from text"], rows)
+    if not any("weak" in one.supervision.values() for one in config.dimensions):
+        return table
+    return (
+        f"{table}\n\n**Weak** means that nobody rated these recordings on the dimension: the value was derived from "
+        "the acted or voted category (prototypes of Russell and Mehrabian 1977) and its intensity. It orders them by "
+        "what their categories suggest; it is no measurement, and no interval is given for it."
+    )
+
+
+def _confidence(config: BundleConfig) -> str:
+    rows = []
+    for presence, temperature in config.temperature.items():
+        conformal = config.conformal[presence]
+        widths = ", ".join(f"{name} ±{width:.2f}" for name, width in conformal.half_width.items()) or "none measured"
+        rows.append([presence, f"{temperature:.2f}", f"{conformal.category_threshold:.3f}", widths])
+    table = markdown_table(["input", "temperature", "90 % set reaches", "90 % interval"], rows)
+    return (
+        f"{table}\n\nFitted on validation speakers of the same corpora; for `both`, acted clips were paired with "
+        "written sentences of the same category, because no corpus here holds natural speech with its text."
+    )

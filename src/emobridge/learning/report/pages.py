@@ -1,0 +1,53 @@
+"""A run's result as files: ``scores.json`` for programs and ``report.md`` for people."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.evaluation.score import Scores, compare, score
+from emobridge.learning.report.tables import comparison_table, confusion_table, fold_table, score_table
+from emobridge.learning.storage import write_json
+
+NOTE = (
+    "Value [95 % interval, resampled over speakers]. UAR = mean of per-class recall, WAR = accuracy, CCC = "
+    "concordance correlation, ECE = expected calibration error; dimensions on [0, 1]. Probabilities were calibrated on "
+    "the validation speakers of each fold; nothing was selected on test."
+)
+
+
+def write_report(predictions: Predictions, reference: str, folder: Path, resamples: int) -> str:
+    """Score stored predictions, write both files, and return the report as Markdown.
+
+    Args:
+        predictions: of one or several variants.
+        reference: the variant that the others are compared with.
+        folder: where the files go.
+        resamples: of the bootstrap over speakers.
+    """
+    variants = sorted(set(predictions.variants.tolist()), key=lambda name: (name != reference, name))
+    parts = {name: predictions.select(predictions.variants == name) for name in variants}
+    scores = {name: score(part, resamples) for name, part in parts.items()}
+    write_json(folder / "scores.json", {name: one.to_dict() for name, one in scores.items()})
+    page = _page(scores, parts, reference, resamples)
+    partial = folder / f".report.md.{os.getpid()}.partial"
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(folder / "report.md")
+    return page
+
+
+def _page(scores: Mapping[str, Scores], parts: Mapping[str, Predictions], reference: str, resamples: int) -> str:
+    sections = [f"# {reference}", NOTE, score_table(scores)]
+    if len(scores) > 1:
+        differences = {
+            name: compare(part, parts[reference], resamples) for name, part in parts.items() if name != reference
+        }
+        sections += [f"## Against {reference}, on the same items", comparison_table(scores, reference, differences)]
+    for name, one in scores.items():
+        if one.corpora:
+            sections += [f"## {name}: corpora", score_table(one.corpora, of="corpus")]
+        if len(next(iter(one.metrics.values())).folds.values) > 1:
+            sections += [f"## {name}: folds", fold_table(one)]
+        if one.categories and one.confusion.sum():
+            sections += [f"## {name}: confusion", confusion_table(one)]
+    return "\n\n".join(sections) + "\n"

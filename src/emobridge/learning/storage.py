@@ -1,0 +1,27 @@
+"""JSON on disk, whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from emobridge.errors import CorpusError
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write ``values`` as JSON; a kill leaves the file before it or the new one, never a half."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Return what `write_json` wrote.
+
+    Raises:
+        CorpusError: the file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path} cannot be read: {error}", "a file that training wrote", "train again") from error

@@ -1,0 +1,77 @@
+"""An exported graph gives what the module gives, for sizes that the exporter never saw."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.export import ACOUSTIC_AXES, export_fusion, export_graph
+from emobridge.learning.model import Fusion, FusionConfig
+from emobridge.learning.system import EmotionSystem, SystemConfig
+
+NAMES = ("acoustic", "acoustic_mask", "linguistic", "linguistic_mask", "token_positions", "presence")
+SIZES = [([9, 3, 5], [2, 7, 6]), ([4], [11]), ([1, 1], [1, 1]), ([1, 50], [3, 1])]
+PRESENCES = [(True, True), (True, False), (False, True), (False, False)]
+
+
+def load_graph(path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def run_graph(session: onnxruntime.InferenceSession, inputs: dict[str, Tensor]) -> list[np.ndarray]:
+    return session.run(None, {each.name: inputs[each.name].numpy() for each in session.get_inputs()})
+
+
+def assert_graph_equals_model(path: Path, system: EmotionSystem, make_inputs: Callable) -> None:
+    session = load_graph(path)
+    for seed, (frames, tokens) in enumerate(SIZES):
+        for presence in PRESENCES:
+            presences = [presence] + [(True, True)] * (len(frames) - 1)
+            inputs = make_inputs(frames, tokens, presences, seed=seed, padding=0.0)
+            config = system.config.fusion
+            given = list(inputs)
+            if config.acoustic_dimension is None:
+                given[:2] = [None, None]
+            if config.linguistic_dimension is None:
+                given[2:5] = [None, None, None]
+            with torch.no_grad():
+                expected = system.fusion(*given)
+            found = run_graph(session, dict(zip(NAMES, inputs, strict=True)))
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other.numpy(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("timeline", ["common", "padded"])
+def test_fusion(make_model: Callable, make_inputs: Callable, fusion: Fusion, timeline: str, tmp_path: Path) -> None:
+    system = EmotionSystem(SystemConfig(make_model(fusion=fusion, timeline=timeline, pooling="statistics").config))
+    export_fusion(system.eval(), tmp_path / "fusion.onnx")
+    assert_graph_equals_model(tmp_path / "fusion.onnx", system, make_inputs)
+
+
+@pytest.mark.parametrize("absent", ["acoustic", "linguistic"])
+def test_fusion_of_a_single_modality(make_model: Callable, make_inputs: Callable, absent: str, tmp_path: Path) -> None:
+    config: FusionConfig = make_model(**{f"{absent}_dimension": None}).config
+    system = EmotionSystem(SystemConfig(config))
+    export_fusion(system.eval(), tmp_path / "fusion.onnx")
+    assert_graph_equals_model(tmp_path / "fusion.onnx", system, make_inputs)
+
+
+def test_compact_encoder(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    encoder = CompactEncoder(CompactConfig(bands=16, channels=(4, 6, 8), width=12, layers=2, heads=3, kernel=5)).eval()
+    example = (torch.randn(2, 33, 16), torch.ones(2, 33, dtype=torch.bool))
+    export_graph(encoder, example, tmp_path / "acoustic.onnx", ACOUSTIC_AXES)
+    session = load_graph(tmp_path / "acoustic.onnx")
+    for frames in ([1], [8, 3], [9, 9, 70], [100]):
+        mask = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
+        batch = torch.randn(len(frames), max(frames), 16)
+        with torch.no_grad():
+            vectors, vector_mask = encoder(batch, mask)
+        found, found_mask = run_graph(session, {"frames": batch, "mask": mask})
+        np.testing.assert_allclose(found, vectors.numpy(), atol=1e-4, rtol=0)
+        np.testing.assert_array_equal(found_mask, vector_mask.numpy())
