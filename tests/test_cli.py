@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -153,6 +154,7 @@ def test_a_bad_file_is_one_line_and_never_stops_the_rest(run: Callable, toy_bund
     ("arguments", "told"),
     [
         (["predict", "absent.wav", "--model", "{toy}"], "absent.wav"),
+        (["predict", "ab\nsent.wav", "--model", "{toy}"], "ab?sent.wav"),
         (["predict", "{folder}/b.wav", "--model", "nowhere"], "model 'nowhere'"),
         (["predict", "{folder}/b.wav", "--model", "{toy}", "--categories", "five"], "has the views four"),
         (["predict", "{folder}/b.wav", "--model", "{toy}", "--transcript", "absent.txt"], "absent.txt"),
@@ -189,6 +191,7 @@ def test_a_mistake_is_one_line_and_status_1(
         ["predict", "a.wav", "--format", "json", "--out", "a.csv"],
         ["predict", "a.wav", "b.wav", "--transcript", "a.txt"],
         ["predict", "a.wav", "--threads", "0"],
+        ["predict", "-", "-"],
         ["predict", "a.wav", "--loud"],
         ["foretell"],
     ],
@@ -197,6 +200,31 @@ def test_a_wrong_use_is_status_2(run: Callable, arguments: list[str]) -> None:
     status, output, errors = run(*arguments)
     assert (status, output) == (2, "")
     assert "Usage: emobridge" in errors
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv"])
+def test_a_file_name_that_is_no_utf_8_is_written_as_text(
+    run: Callable, toy_bundle: Path, folder: Path, form: str
+) -> None:
+    path = folder / os.fsdecode(b"b\xff.wav")
+    try:
+        shutil.copyfile(folder / "b.wav", path)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    status, output, errors = run("predict", path, "--model", toy_bundle, "--format", form)
+    assert (status, errors) == (0, "")
+    assert "b\ufffd.wav" in output.replace("\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_one_line_and_status_1(toy_bundle: Path, folder: Path) -> None:
+    start = "from emobridge.cli import main; main()"
+    command = [sys.executable, "-c", start, "predict", folder / "b.wav", "--model", toy_bundle]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("emobridge: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_interruption_is_status_130(run: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,6 +234,17 @@ def test_a_flac_of_open_length_is_read_whole(tmp_path: Path) -> None:
     np.testing.assert_allclose(load_audio(path), tone(RATE_HZ, 2.0), atol=1e-4)
 
 
+@pytest.mark.parametrize("length_bytes", [0x7FFFF000, 0x7FFFEFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_of_open_length_is_read_whole(tmp_path: Path, length_bytes: int) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(RATE_HZ, 2.0), RATE_HZ)
+    content = bytearray(path.read_bytes())
+    content[40:44] = length_bytes.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert probe(path).duration_s == 2.0
+    np.testing.assert_allclose(load_audio(path), tone(RATE_HZ, 2.0), atol=1e-4)
+
+
 def test_without_pyav_only_media_files_ask_for_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     media = [
         write_media(tmp_path / "a.m4a", tone(44_100), 44_100, "aac"),

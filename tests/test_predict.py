@@ -177,7 +177,10 @@ def test_whole_numbers_are_samples_of_full_scale(predictor: Predictor, speech_li
     [
         ((np.zeros(0, np.float32), 16_000), None, r"shape \(0,\)"),
         ((np.zeros((2, 2, 2), np.float32), 16_000), None, r"shape \(2, 2, 2\)"),
+        ((np.zeros((2, 9), np.float32), 16_000), None, "transpose"),
         ((np.zeros(9, np.float32), 0), None, "at 0 Hz"),
+        ((np.zeros(9, np.float32), 3_999), None, "at 3999 Hz"),
+        ((np.zeros(9, np.float32), float("nan")), None, "at nan Hz"),
         ((np.full(9, np.nan, np.float32), 16_000), None, "numbers"),
         ((np.zeros(9, np.uint8), 16_000), None, "uint8"),
         ((np.zeros(9, complex), 16_000), None, "complex"),

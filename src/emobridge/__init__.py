@@ -12,7 +12,7 @@ from emobridge.version import __version__
 if TYPE_CHECKING:
     from emobridge.predict import Predictor
 
-__all__ = ["__version__", "evaluate", "load", "read_corpus", "Result", "sample", "Segment", "train"]  # noqa: RUF022 (sorted as people sort)
+__all__ = ["Result", "Segment", "__version__", "evaluate", "load", "read_corpus", "sample", "train"]
 
 # The learning wing, which the extra [train] brings, stands behind these names.
 _LEARNING = {

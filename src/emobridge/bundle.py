@@ -63,7 +63,8 @@ class DimensionConfig:
 
     Attributes:
         scale: (low, high), the range of its values.
-        supervision: modality -> what taught it, ``rated`` (people's ratings) or ``weak`` (derived from other labels).
+        supervision: modality -> what taught it, ``rated`` (people's ratings), ``weak`` (derived from other labels)
+            or ``rated and weak``.
     """
 
     name: str

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from emobridge import cli_learning
-from emobridge.errors import EmobridgeError
+from emobridge.errors import EmobridgeError, one_line
 from emobridge.version import __version__
 
 app = typer.Typer(
@@ -28,6 +28,9 @@ def main() -> None:
         app(prog_name="emobridge")
     except EmobridgeError as error:
         print(f"emobridge: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # a full disk, say: nothing that another input would change
+        print(f"emobridge: {one_line(str(error))}; check the disk's space and permissions", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

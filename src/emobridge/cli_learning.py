@@ -11,10 +11,12 @@ import typer
 from emobridge.registry import load_extra
 
 if TYPE_CHECKING:
+    from emobridge.learning.corpora.base import Corpus
     from emobridge.learning.evaluation.predictions import Predictions
     from emobridge.learning.experiment import Report
     from emobridge.learning.recipe import Recipe
 
+FOLDS = 5  # made for a corpus of one's own, as in a recipe that does not say otherwise
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a packaged recipe.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the corpora; left out: EMOBRIDGE_DATA.")]
 Out = Annotated[Path, typer.Option(help="The run's folder; the same folder resumes an interrupted run.")]
@@ -46,9 +48,10 @@ def corpus(
         _print_leaks(found)
 
 
-def _print_leaks(found: object) -> None:
+def _print_leaks(found: "Corpus") -> None:
     folds = load_extra("emobridge.learning.folds", "train")
-    fold_file = folds.read_folds(found.name)  # type: ignore[attr-defined]
+    checked_in = found.name in folds.checked_in_folds()
+    fold_file = folds.read_folds(found.name) if checked_in else folds.make_folds(found, FOLDS)
     typer.echo(f"  rule       {fold_file.rule}")
     for fold in folds.resolve(fold_file, found):
         leaks = folds.split_leaks(fold, found)
@@ -104,9 +107,7 @@ def evaluate(
     chosen = _read(recipe, overrides, None)
     experiment = load_extra("emobridge.learning.experiment", "train")
     with _progress() as report:
-        predictions = experiment.evaluate(None if bundle == "default" else bundle, chosen, data, fold, report)
-    out.mkdir(parents=True, exist_ok=True)
-    predictions.write(out / experiment.PREDICTIONS, {"bundle": bundle})
+        predictions = experiment.evaluate(None if bundle == "default" else bundle, chosen, data, out, fold, report)
     _print_report(predictions, chosen, out)
 
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import typer
 
-from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError
-from emobridge.predict import Predictor
+from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
+from emobridge.predict import Predictor, file_name
 from emobridge.results import Result
 from emobridge.transcripts import READERS
 from emobridge.writers import write, writer_for
@@ -53,11 +53,13 @@ def recordings(given: Sequence[str], list_file: Path | None, transcript: Path | 
 
     Raises:
         AudioError: the list cannot be read, or a folder holds no recording.
-        typer.BadParameter: nothing was given, or one transcript file for several recordings.
+        typer.BadParameter: nothing was given, - twice, or one transcript file for several recordings.
     """
     names = [*given, *(_read_list(list_file) if list_file else [])]
     if not names:
         raise typer.BadParameter("give a recording, a folder, - or --list", param_hint="FILE...")
+    if names.count("-") > 1:
+        raise typer.BadParameter("standard input holds one recording; give - once", param_hint="FILE...")
     with tempfile.TemporaryDirectory() as spool:
         found = [recording for name in names for recording in _behind(name, Path(spool))]
         if transcript is not None and not transcript.is_dir() and len(found) > 1:
@@ -70,7 +72,7 @@ def _read_list(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         given = f"list '{path}' cannot be read ({error})"
-        raise AudioError(given, "a list is text in UTF-8, one path a line", "check its path") from error
+        raise AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding") from error
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -136,7 +138,7 @@ def output_for(out: Path | None, output_format: str | None, found: Sequence[Reco
         try:
             writer_for(extension)
         except OutputError as error:
-            raise typer.BadParameter(str(error), param_hint="--format") from error
+            raise typer.BadParameter(f"'{output_format}' is not text, json or csv", param_hint="--format") from error
     if out is None:
         return _ToStandardOutput(extension or "txt")
     if out.is_dir() or not out.suffix:
@@ -235,11 +237,13 @@ def predict_all(predictor: Predictor, found: Sequence[Recording], channel: int |
             result = predictor.predict(recording.path, recording.transcript, channel, meter.show)
         except (AudioError, TranscriptError, MissingExtraError) as error:
             failures += 1
-            typer.echo(f"emobridge: {recording.name}: {error}", err=True)
+            typer.echo(f"emobridge: {one_line(recording.name)}: {error}", err=True)
             continue
         finally:
             meter.hide()
-        output.add(recording, replace(result, file=recording.name, warnings=result.warnings + recording.notes))
+        output.add(
+            recording, replace(result, file=file_name(recording.name), warnings=result.warnings + recording.notes)
+        )
     output.close()
     return failures
 

@@ -39,6 +39,8 @@ _MEDIA_SIGNATURE = re.compile(
     re.DOTALL,
 )
 _PROMISED_BYTES = re.compile(r"^\s*(?:data|SSND|riff|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+# What sox, arecord and ffmpeg write as the length of a wav that goes to a pipe; sox rounds down to whole frames.
+_OPEN_LENGTHS_BYTES = (range(0x7FFFF000 - 0xFF, 0x80000000 + 1), range(0xFFFFFFFF, 0xFFFFFFFF + 1))
 _PROMISED_FRAMES = re.compile(r"frame count \d+ does not match value from 'ds64' chunk of (\d+)")
 _KEEP_THE_REST = "copy it again from its source, or keep what is there with: ffmpeg -i FILE REPAIRED.wav"
 
@@ -149,6 +151,8 @@ def _promised_frames(log: str, frames: int) -> int:
         return int(match[1])
     if match := _PROMISED_BYTES.search(log):
         promised_bytes, held_bytes = int(match[1]), int(match[2])
+        if any(promised_bytes in lengths for lengths in _OPEN_LENGTHS_BYTES):
+            return frames
         return frames * promised_bytes // max(held_bytes, 1)
     return frames
 

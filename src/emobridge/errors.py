@@ -32,7 +32,7 @@ class EmobridgeError(Exception):
         self.valid = valid
         self.remedy = remedy
         message = "; ".join(part for part in (given, valid, remedy) if part)
-        super().__init__("".join(character if character.isprintable() else "?" for character in message))
+        super().__init__(one_line(message))
 
 
 class AudioError(EmobridgeError):
@@ -65,6 +65,11 @@ class OutputError(EmobridgeError):
 
 class MissingExtraError(EmobridgeError):
     """An optional part of emobridge that is not installed."""
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with ``?`` for each character that could break the line or steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def nearest(given: str, valid: Iterable[str]) -> str:

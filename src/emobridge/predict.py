@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from emobridge.audio import probe, read_blocks
 from emobridge.bundle import Bundle
+from emobridge.decoding import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
 from emobridge.errors import AudioError
 from emobridge.results import Result, Segment
 from emobridge.runtime import Runtime
@@ -81,7 +82,7 @@ class Predictor:
         if recording is None:
             if words is None:
                 raise AudioError("neither a recording nor a transcript was given", remedy="give one of them, or both")
-            name = _file_name(transcript) if isinstance(transcript, Path) else "text"
+            name = file_name(transcript) if isinstance(transcript, Path) else "text"
             segments = [self._segment(None, words.words_between(0.0, math.inf, 1.0), warnings)]
             return self._result(name, 0.0, segments, warnings)
         source = self._open(recording, channel)
@@ -105,7 +106,7 @@ class Predictor:
             return _Source("samples", len(sound) / given_hz, _resampled(sound, given_hz, rate_hz))
         path = Path(recording)
         blocks = read_blocks(path, sample_rate_hz=rate_hz, channel=channel)
-        return _Source(_file_name(path), probe(path).duration_s, blocks)
+        return _Source(file_name(path), probe(path).duration_s, blocks)
 
     def _segment(self, window: Window | None, text: str, warnings: list[str]) -> Segment:
         """Return the segment of a window with the words in it; without a window, of the words alone."""
@@ -160,7 +161,7 @@ class Predictor:
         )
 
 
-def _file_name(path: Path) -> str:
+def file_name(path: str | Path) -> str:
     """Return the path as it was given; bytes that are no UTF-8 are replaced, so that any writer can write it."""
     return os.fsencode(path).decode("utf-8", "replace")
 
@@ -172,9 +173,14 @@ def _mono(samples: NDArray[Any], sample_rate_hz: int, channel: int | None) -> ND
         AudioError: no samples, another shape, type or rate, a number that is not finite, or no such channel.
     """
     values = np.asarray(samples)
-    if values.ndim not in (1, 2) or values.size == 0 or sample_rate_hz <= 0:
-        given = f"samples of shape {values.shape} at {sample_rate_hz} Hz"
-        raise AudioError(given, "valid: (N,) or (N, channels) at a rate above 0", "give at least one sample")
+    if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+        raise bad_rate(f"samples at {sample_rate_hz} Hz")
+    if values.ndim not in (1, 2) or values.size == 0:
+        given = f"samples of shape {values.shape}"
+        raise AudioError(given, "valid: (N,) or (N, channels)", "give at least one sample")
+    if values.ndim == 2 and values.shape[1] > values.shape[0]:
+        given = f"samples of shape {values.shape}, which would be more channels than samples"
+        raise AudioError(given, "valid: (N,) or (N, channels)", "transpose them")
     if np.issubdtype(values.dtype, np.signedinteger):
         values = values / -float(np.iinfo(values.dtype).min)
     if not np.issubdtype(values.dtype, np.floating) or not np.isfinite(values).all():

@@ -144,7 +144,7 @@ class BatchStream:
             "natural": presence.any(axis=1),
             "acoustic": presence[:, 0],
             "linguistic": presence[:, 1],
-            "paired": presence[:, 0] & (examples.targets[train].max(axis=1, initial=0.0) > 0),
+            "paired": presence[:, 0] & (examples.targets[train].max(axis=1, initial=0.0) > 0) & presence[:, 1].any(),
         }[config.kind]
         self.pool = train[wanted]
         if len(self.pool) == 0:

@@ -16,7 +16,7 @@ from emobridge.errors import RecipeError
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.features import Examples
+from emobridge.learning.features import DataConfig, Examples
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import run_record
@@ -48,10 +48,18 @@ def new_system(recipe: Recipe, examples: Examples) -> EmotionSystem:
 def run_fold(
     recipe: Recipe, variant: str, prepared: Prepared, parts: Parts, folder: Path, progress: Progress = no_progress
 ) -> Predictions:
-    """Train one variant on one fold and return its stored predictions on the test part; done work is only read."""
-    chosen = recipe.variant(variant)
+    """Train one variant on one fold and return its stored predictions on the test part; done work is only read.
+
+    Args:
+        recipe: the variant's own.
+        variant: its name, stored with the predictions.
+        prepared: by this recipe's ``data``.
+        parts: one of its folds.
+        folder: of this training alone.
+        progress: called with steps done and in all.
+    """
     examples = prepared.examples
-    digest = _digest(chosen, examples, parts)
+    digest = _digest(recipe, examples, parts)
     stored = folder / PREDICTIONS
     if stored.exists():
         _check_run(folder, digest)
@@ -59,18 +67,18 @@ def run_fold(
     setup = TrainingSetup(
         examples=examples,
         train=parts.train,
-        corpus_weights=tuple(entry.weight for entry in chosen.data.corpora),
-        seed=chosen.seed,
+        corpus_weights=tuple(entry.weight for entry in recipe.data.corpora),
+        seed=recipe.seed,
         digest=digest,
         folder=folder,
     )
-    system = new_system(chosen, examples)
-    train_system(system, setup, chosen.training, chosen.loss, chosen.masking, progress)
+    system = new_system(recipe, examples)
+    train_system(system, setup, recipe.training, recipe.loss, recipe.masking, progress)
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     pairs = Pairs.natural(examples, list(parts.test))
-    predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=chosen.seed)
-    write_json(folder / RUN, run_record(chosen, prepared, parts, calibration, digest))
-    predictions.write(stored, {"recipe": chosen.name, "digest": digest, "torch": torch.__version__})
+    predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
+    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
+    predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
     return predictions
 
 
@@ -85,9 +93,12 @@ def _digest(recipe: Recipe, examples: Examples, parts: Parts) -> str:
 
 
 def _check_run(folder: Path, digest: str) -> None:
-    if read_json(folder / RUN)["digest"] != digest:
+    found = read_json(folder / RUN)["digest"]
+    if found != digest:
         raise RecipeError(
-            f"{folder} holds the results of another recipe, seed or corpus", "", "choose another --out, or delete it"
+            f"{folder} holds the results of another training, of digest {found}",
+            f"this recipe, seed, fold and data have {digest}",
+            "choose another --out, or delete it",
         )
 
 
@@ -104,15 +115,16 @@ def train(
         report: called with what is being done, how much of it is done, and how much there is.
 
     Raises:
-        CorpusError: a corpus or its folds cannot be read.
+        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
+        BundleError: the run's checkpoint is damaged or belongs to another training.
+        LabelError: a table has a label that ``data.categories`` has no place for.
+        OutputError: ``out`` is no folder.
         RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, lambda done, total: report("read corpora", done, total))
+    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
     parts = prepared.fold(fold)
-    return run_fold(
-        chosen, chosen.name, prepared, parts, out, lambda done, total: report(f"train {parts.name}", done, total)
-    )
+    return run_fold(chosen, chosen.name, prepared, parts, out, _labelled(report, f"train {parts.name}"))
 
 
 def crossvalidate(
@@ -129,41 +141,54 @@ def crossvalidate(
         folds: which folds, counted from 1; None: all.
 
     Raises:
-        CorpusError, RecipeError: as for `train`.
+        EmobridgeError: as for `train`.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, lambda done, total: report("read corpora", done, total))
-    parts = [prepared.fold(number) for number in folds or range(1, len(prepared.folds) + 1)]
     found = []
+    known: dict[tuple[DataConfig, bool], Prepared] = {}  # a variant may learn from other labels or inputs
     for variant in (chosen.name, *chosen.variants):
-        for fold in parts:
-            what = f"{variant}, {fold.name}"
-            progress = _labelled(report, what)
-            found.append(run_fold(chosen, variant, prepared, fold, out / variant / fold.name, progress))
+        varied = chosen.variant(variant)
+        inputs = (varied.data, varied.linguistic is None)
+        if inputs not in known:
+            known[inputs] = prepare(varied, data, out, _labelled(report, f"{variant}, read corpora"))
+        prepared = known[inputs]
+        numbers = range(1, len(prepared.folds) + 1) if folds is None else sorted(set(folds))
+        for parts in [prepared.fold(number) for number in numbers]:
+            progress = _labelled(report, f"{variant}, {parts.name}")
+            found.append(run_fold(varied, variant, prepared, parts, out / variant / parts.name, progress))
     whole = Predictions.concatenate(found)
     whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole
 
 
 def evaluate(
-    bundle: str | Path | None, recipe: str | Path | Recipe, data: Path | None, fold: int = 1, report: Report = no_report
+    bundle: str | Path | None,
+    recipe: str | Path | Recipe,
+    data: Path | None,
+    out: Path,
+    fold: int = 1,
+    report: Report = no_report,
 ) -> Predictions:
     """Return what a bundle says of a recipe's test part, through the same graphs that predict for users.
 
     Args:
         bundle: its folder; None is the model that comes with emobridge.
         recipe: corpora, label set and folds come from it; nothing is trained.
+        out: folder for the predictions, and for the folds of a corpus that has no fold file.
         data, fold, report: as for `train`.
 
     Raises:
         BundleError: there is no bundle, or a damaged one.
-        CorpusError, RecipeError: as for `train`; also a bundle of another label set.
+        EmobridgeError: as for `train`; also a bundle of another label set.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     loaded = load_bundle(bundle)
-    prepared = prepare(chosen, data, Path(), lambda done, total: report("read corpora", done, total))
+    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
     parts = prepared.fold(fold)
-    return evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, _labelled(report, "evaluate"))
+    progress = _labelled(report, f"evaluate {parts.name}")
+    predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
+    predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
+    return predictions
 
 
 def _labelled(report: Report, what: str) -> Progress:

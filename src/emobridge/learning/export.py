@@ -33,7 +33,7 @@ from emobridge.learning.experiment import LINGUISTIC_DIMENSION, PREDICTIONS, RUN
 from emobridge.learning.minilm import starting_weights
 from emobridge.learning.recipe import Recipe, parse_recipe
 from emobridge.learning.report.card import model_card
-from emobridge.learning.storage import read_json
+from emobridge.learning.storage import make_folder, read_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT
@@ -44,13 +44,12 @@ OPSET = 17
 WINDOW_S = 4.0  # recordings are cut into windows of about the length of the training clips
 
 
-def export(run: Path, out: Path, resamples: int = 1000) -> Bundle:
+def export(run: Path, out: Path) -> Bundle:
     """Write the bundle of one trained fold.
 
     Args:
         run: the folder of a fold: checkpoint, ``run.json`` and stored predictions.
         out: the bundle's folder; made or, if it holds a bundle, replaced as a whole.
-        resamples: of the bootstrap behind the card's intervals.
 
     Raises:
         CorpusError: ``run`` is not the folder of a finished fold.
@@ -59,10 +58,9 @@ def export(run: Path, out: Path, resamples: int = 1000) -> Bundle:
     record = read_json(run / RUN)
     recipe = parse_recipe(record["recipe"])
     system = load_system(run, record, recipe)
-    scores = score(Predictions.read(run / PREDICTIONS), resamples)
-    if out.exists() and any(out.iterdir()) and not (out / "config.json").exists():
+    scores = score(Predictions.read(run / PREDICTIONS), recipe.evaluation.resamples)
+    if any(make_folder(out).iterdir()) and not (out / "config.json").exists():
         raise OutputError(f"{out} is not empty and holds no bundle", "an empty or new folder", "choose another --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
@@ -187,7 +185,9 @@ def _write_weights(system: EmotionSystem, folder: Path) -> None:
         for name, value in system.state_dict().items()
         if not name.startswith("linguistic.")
     }
-    save_file(kept, folder / "fusion.safetensors")
+    path = folder / "fusion.safetensors"
+    save_file(kept, path)
+    path.chmod((folder / "fusion.onnx").stat().st_mode)  # safetensors makes files that their owner alone can read
 
 
 def _config(recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs) -> BundleConfig:
@@ -218,9 +218,6 @@ def _config(recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encod
 
 def _replace_folder(folder: Path, out: Path) -> None:
     """Put ``folder`` where ``out`` is; a folder cannot be swapped in one step, so the old one is moved aside first."""
-    if not out.exists():
-        folder.rename(out)
-        return
     aside = folder.parent / "replaced"
     out.rename(aside)
     folder.rename(out)

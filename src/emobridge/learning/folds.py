@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -106,7 +106,7 @@ def read_folds(name_or_path: str | Path) -> FoldFile:
     Raises:
         CorpusError: there is no such file, or it does not hold folds.
     """
-    own = _checked_in()
+    own = checked_in_folds()
     if isinstance(name_or_path, str) and name_or_path in own:
         text, source = own[name_or_path].read_text(encoding="utf-8"), f"{name_or_path}.json"
     else:
@@ -122,25 +122,10 @@ def read_folds(name_or_path: str | Path) -> FoldFile:
         raise CorpusError(f"fold file '{source}' cannot be read ({error})", valid, "make it anew") from error
 
 
-def _checked_in() -> dict[str, Traversable]:
+def checked_in_folds() -> dict[str, Traversable]:
     """Return the fold files that come with emobridge, by corpus."""
     files = (resources.files("emobridge") / "folds").iterdir()
     return {file.name.removesuffix(".json"): file for file in sorted(files, key=str) if file.name.endswith(".json")}
-
-
-def folds_of(corpus: Corpus, parts: int) -> FoldFile:
-    """Return the checked-in folds of a corpus; where there are none, those that `make_folds` makes.
-
-    Args:
-        corpus: whose folds.
-        parts: how many to make.
-
-    Raises:
-        CorpusError: as `make_folds`.
-    """
-    if corpus.name in _checked_in():
-        return read_folds(corpus.name)
-    return make_folds(corpus, parts)
 
 
 def write_folds(fold_file: FoldFile, path: Path) -> None:
@@ -191,7 +176,7 @@ def resolve(fold_file: FoldFile, corpus: Corpus) -> list[Fold]:
 
     Raises:
         CorpusError: the file is another corpus's, names a speaker whom the corpus does not have, leaves a part empty,
-            or has a speaker or dialogue on both sides of parts that are given by speakers.
+            or has a speaker or dialogue in two parts of speech, or of parts that are given by speakers.
     """
     if fold_file.corpus != corpus.name:
         raise CorpusError(f"folds of corpus {fold_file.corpus}", f"the corpus is {corpus.name}", "name its own folds")
@@ -217,11 +202,24 @@ def _resolve_fold(parts: FoldParts, corpus: Corpus, excluded: set[str]) -> Fold:
             members["validation" if in_validation else "train"].append(index)
     for name, indices in members.items():
         if not indices:
-            raise CorpusError(f"{parts.name} of {corpus.name} has an empty {name} part", "", "correct the fold file")
+            given = f"{parts.name} of {corpus.name} has an empty {name} part"
+            raise CorpusError(given, "every part holds an utterance", _remedy(parts))
     fold = Fold(parts.name, **{name: tuple(indices) for name, indices in members.items()})
-    if parts.test.speakers and (leaks := (*_shared(fold, corpus, "speaker"), *_shared(fold, corpus, "dialogue"))):
-        raise CorpusError(f"{parts.name} of {corpus.name} leaks: {leaks[0]}", "", "correct the fold file")
+    strict = bool(parts.test.speakers) or _is_speech(corpus.utterances)
+    if strict and (leaks := (*_shared(fold, corpus, "speaker"), *_shared(fold, corpus, "dialogue"))):
+        given = f"{parts.name} of {corpus.name} leaks: {'; '.join(leaks)}"
+        raise CorpusError(given, "no speaker and no dialogue lies in two parts", _remedy(parts))
     return fold
+
+
+def _remedy(parts: FoldParts) -> str:
+    if parts.test.split:
+        return "correct the split, or drop it (the column 'split' or its folders) so that folds are made by speakers"
+    return "correct the fold file"
+
+
+def _is_speech(utterances: Iterable[Utterance]) -> bool:
+    return any(utterance.audio for utterance in utterances)
 
 
 def split_leaks(fold: Fold, corpus: Corpus) -> tuple[str, ...]:
@@ -232,13 +230,11 @@ def split_leaks(fold: Fold, corpus: Corpus) -> tuple[str, ...]:
     """
     utterances = corpus.utterances
     part_of = {index: name for name, indices in fold.parts.items() for index in indices}
-    indices = sorted(part_of)
     leaks = [*_shared(fold, corpus, "speaker"), *_shared(fold, corpus, "dialogue")]
-    for kind, pairs in (("recording", _audio_pairs(utterances, indices)), ("text", _text_pairs(utterances, indices))):
-        for first, second in pairs:
-            if part_of[first] != part_of[second]:
-                twins = f"'{utterances[first].id}' ({part_of[first]}) and '{utterances[second].id}' ({part_of[second]})"
-                leaks.append(f"{kind}: {twins} are near-duplicates")
+    for kind, first, second in _twins(utterances, sorted(part_of)):
+        if part_of[first] != part_of[second]:
+            twins = f"'{utterances[first].id}' ({part_of[first]}) and '{utterances[second].id}' ({part_of[second]})"
+            leaks.append(f"{kind}: {twins} are near-duplicates")
     return tuple(leaks)
 
 
@@ -256,6 +252,13 @@ def _shared(fold: Fold, corpus: Corpus, field: str) -> list[str]:
     return lines
 
 
+def _twins(utterances: Sequence[Utterance], indices: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    """Yield each two near-duplicates with what is alike in them: their recording or their text."""
+    for kind, pairs in (("recording", _audio_pairs(utterances, indices)), ("text", _text_pairs(utterances, indices))):
+        for first, second in pairs:
+            yield kind, first, second
+
+
 def _audio_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> list[tuple[int, int]]:
     spoken = [(index, path) for index in indices if (path := utterances[index].audio) is not None]
     pairs = near_duplicate_audio([audio_fingerprint(path) for _, path in spoken])
@@ -264,7 +267,7 @@ def _audio_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> lis
 
 def _text_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> list[tuple[int, int]]:
     """Return near-duplicate texts; none where there is speech, whose sentences are often read by every speaker."""
-    if any(utterances[index].audio for index in indices):
+    if _is_speech(utterances[index] for index in indices):
         return []
     pairs = near_duplicate_texts([utterances[index].text or "" for index in indices])
     return [(indices[first], indices[second]) for first, second in pairs]
@@ -273,11 +276,13 @@ def _text_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> list
 def make_folds(corpus: Corpus, parts: int) -> FoldFile:
     """Return the folds of a corpus by the rule below; the same corpus always gives the same folds.
 
-    An authors' split is kept, as one fold, whatever ``parts``. Otherwise speakers are dealt to ``parts`` test parts, and the validation
-    part of a fold is the next fold's test part. Without speakers a text corpus is dealt by a hash of the text.
+    An authors' split is kept, as one fold, whatever ``parts``; one of speech must part speakers and dialogues. Otherwise speakers are dealt to ``parts`` test parts;
+    the validation part of a fold is the next fold's test part. Without speakers a text corpus is dealt by a hash of
+    the text.
 
     Raises:
-        CorpusError: the corpus has no speakers and is not text alone, or too few speakers for so many parts.
+        CorpusError: the corpus has no speakers and is not text alone, too few speakers for so many parts, or an
+            authors' split of speech that shares speakers or dialogues between its parts.
     """
     if {"train", "validation", "test"} <= {utterance.split for utterance in corpus.utterances}:
         return _authors_fold(corpus)
@@ -285,7 +290,7 @@ def make_folds(corpus: Corpus, parts: int) -> FoldFile:
         raise CorpusError(f"{parts} parts", "valid: 3 or more: train, validation and test differ", "ask for more parts")
     if all(utterance.speaker for utterance in corpus.utterances):
         return _speaker_folds(corpus, parts)
-    if any(utterance.audio for utterance in corpus.utterances):
+    if _is_speech(corpus.utterances):
         given = f"{corpus.name} has recordings without a speaker"
         raise CorpusError(given, "folds of speech are speaker-independent", "give every recording a speaker")
     return _text_folds(corpus, parts)
@@ -293,10 +298,16 @@ def make_folds(corpus: Corpus, parts: int) -> FoldFile:
 
 def _authors_fold(corpus: Corpus) -> FoldFile:
     folds = (FoldParts("authors", Part(split="test"), Part(split="validation")),)
-    rule = (
+    of_text = (
         "The authors' split. A training utterance whose text nearly equals one of validation or test, or a validation "
         f"utterance whose text nearly equals one of test, is excluded. {_TEXT_RULE}"
     )
+    of_speech = (
+        "The authors' split, which shares no speaker and no dialogue between its parts. A training recording that is "
+        "identical to one of validation or test or a near-duplicate of it (equal up to level and coding), or a "
+        "validation recording of one of test, is excluded: neither trained nor validated on; the test part stays whole."
+    )
+    rule = of_speech if _is_speech(corpus.utterances) else of_text
     return _without_duplicates(FoldFile(corpus.name, VERSION, rule, folds), corpus)
 
 
@@ -326,16 +337,16 @@ def _rotate(tests: Sequence[Part]) -> tuple[FoldParts, ...]:
 
 
 def _without_duplicates(fold_file: FoldFile, corpus: Corpus) -> FoldFile:
-    """Add what `resolve` must leave out so that no near-duplicate texts lie in two parts of a fold."""
+    """Add what `resolve` must leave out so that no near-duplicates lie in two parts of a fold."""
     utterances = corpus.utterances
     rank = {"train": 0, "validation": 1, "test": 2}
     folds = [{i: rank[name] for name, part in f.parts.items() for i in part} for f in resolve(fold_file, corpus)]
     reasons: dict[int, str] = {}
-    for pair in _text_pairs(utterances, range(len(utterances))):
+    for kind, *pair in _twins(utterances, range(len(utterances))):
         for ranks in folds:
             lower, higher = sorted(pair, key=lambda index: ranks[index])
             if ranks[lower] < ranks[higher]:
-                reasons.setdefault(lower, f"its text nearly equals that of {utterances[higher].id}")
+                reasons.setdefault(lower, f"its {kind} nearly equals that of {utterances[higher].id}")
     excluded = tuple(Excluded(utterances[index].id, reasons[index]) for index in sorted(reasons))
     return dataclasses.replace(fold_file, excluded=excluded)
 

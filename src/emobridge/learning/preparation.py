@@ -14,10 +14,11 @@ from emobridge.learning.corpora import read_corpus
 from emobridge.learning.corpora.base import Corpus
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
-from emobridge.learning.folds import Fold, FoldFile, folds_of, read_folds, resolve, write_folds
+from emobridge.learning.folds import Fold, FoldFile, checked_in_folds, make_folds, read_folds, resolve, write_folds
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
 from emobridge.learning.recipe import Recipe
+from emobridge.learning.storage import make_folder
 from emobridge.learning.training.loop import Progress, no_progress
 
 PAIRS_SEED = 7
@@ -55,8 +56,7 @@ class Prepared:
         parts = _without_test_texts(self.examples, _with_input(self.examples, self.folds[number - 1]))
         for name in PARTS:
             if len(getattr(parts, name)) == 0:
-                used = ", ".join(sorted({word for entry in self.modalities for word in entry}))
-                given = f"the {name} part of {parts.name} has no utterance with {used} input"
+                given = f"the {name} part of {parts.name} has no utterance with the sound or text that the recipe uses"
                 raise RecipeError(given, "every part needs some", "correct data.corpora.modalities, or the folds")
         return parts
 
@@ -68,9 +68,12 @@ def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = n
     read from there from then on.
 
     Raises:
-        CorpusError: a corpus or its folds cannot be read.
+        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
+        LabelError: a table has a label that ``data.categories`` has no place for.
+        OutputError: ``run`` cannot be made.
         RecipeError: the recipe asks for what the corpora do not have, or names one twice.
     """
+    make_folder(run)
     corpora = tuple(read_corpus(entry.name, data) for entry in recipe.data.corpora)
     names = [corpus.name for corpus in corpora]
     for name in names:
@@ -78,7 +81,7 @@ def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = n
             given = f"data.corpora names {name} twice"
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
     tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
-    examples = build_examples(recipe.data, corpora, cache_folder(), tokenizer, progress)
+    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
     per_corpus = [resolve(_fold_file(corpus, recipe, run), corpus) for corpus in corpora]
     return Prepared(corpora, examples, _join_folds(corpora, per_corpus))
 
@@ -90,13 +93,12 @@ def cache_folder() -> Path:
 
 
 def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:
+    if corpus.name in checked_in_folds():
+        return read_folds(corpus.name)
     path = run / f"folds-{corpus.name}.json"
-    if path.exists():
-        return read_folds(path)
-    folds = folds_of(corpus, recipe.evaluation.folds)
-    if not is_checked_in(corpus):
-        write_folds(folds, path)
-    return folds
+    if not path.exists():
+        write_folds(make_folds(corpus, recipe.evaluation.folds), path)
+    return read_folds(path)
 
 
 def _join_folds(corpora: Sequence[Corpus], per_corpus: Sequence[list[Fold]]) -> tuple[Parts, ...]:
@@ -117,8 +119,12 @@ def _join_folds(corpora: Sequence[Corpus], per_corpus: Sequence[list[Fold]]) -> 
 
 def _with_input(examples: Examples, parts: Parts) -> Parts:
     """Return the fold without utterances that have neither the sound nor the text that the recipe uses."""
-    usable = examples.presence.any(axis=1)
-    return replace(parts, **{name: rows[usable[rows]] for name in PARTS for rows in (getattr(parts, name),)})
+    usable = examples.presence[:, 0] | examples.presence[:, 1]
+    kept: dict[str, Any] = {}
+    for name in PARTS:
+        rows: NDArray[np.int64] = getattr(parts, name)
+        kept[name] = rows[usable[rows]]
+    return replace(parts, **kept)
 
 
 def _without_test_texts(examples: Examples, parts: Parts) -> Parts:
@@ -155,6 +161,8 @@ def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pair
     if both:
         absent = [None] * len(both)
         return Pairs([*natural.acoustic, *both, *absent], [*natural.linguistic, *absent, *both])
+    if not examples.categories:
+        return natural
     labels = np.where(examples.targets.sum(axis=1) > 0, examples.targets.argmax(axis=1), -1)
     generator = np.random.default_rng(PAIRS_SEED)
     heard, read = [], []

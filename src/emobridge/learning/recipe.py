@@ -6,7 +6,7 @@ import json
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -95,24 +95,23 @@ class Recipe:
                 raise RecipeError(f"the name '{name}'", "a name is that of a folder, without '/'", "choose another")
         if self.name in self.variants:
             raise RecipeError(f"variant '{self.name}'", "its name is that of the recipe itself", "choose another")
-        used = {modality for corpus in self.data.corpora for modality in corpus.modalities}
-        for modality in MODALITIES:
-            described = getattr(self, modality) is not None
-            if modality in used and not described:
+        for modality in self.modalities:
+            if getattr(self, modality) is None:
                 raise RecipeError(
                     f"recipe '{self.name}' uses {modality} input",
                     f"its encoder is described by a section [{modality}]",
                     f"add [{modality}], or leave '{modality}' out of data.corpora.modalities",
                 )
-            if described and modality not in used:
-                raise RecipeError(
-                    f"recipe '{self.name}' has a section [{modality}]",
-                    f"no corpus of it uses {modality} input",
-                    f"drop [{modality}], or add '{modality}' to data.corpora.modalities",
-                )
         bands = LogMelSettings().bands
         if self.acoustic is not None and self.acoustic.bands != bands:
             raise RecipeError(f"acoustic.bands is {self.acoustic.bands}", f"the front end has {bands}", "leave it out")
+        # The network's own checks, before hours of decoding; how many names there are does not matter to them.
+        self.fusion_config(("one", "other"), ("dimension",), 1)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that its corpora use."""
+        return tuple(name for name in MODALITIES if any(name in corpus.modalities for corpus in self.data.corpora))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values; `parse_recipe` reads them back."""
@@ -128,14 +127,20 @@ class Recipe:
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def variant(self, name: str) -> "Recipe":
-        """Return the recipe with a variant's overrides; its own name is the recipe itself."""
+        """Return the recipe with a variant's overrides; its own name is the recipe itself.
+
+        The encoder of a modality that the variant no longer uses is left out.
+        """
         if name == self.name:
             return self
         values = self.to_dict()
         values.pop("variants")
         for key, value in self.variants[name].items():
             override(values, key, value)
-        return parse_recipe(values)
+        varied = _validated(values)
+        acoustic = varied.acoustic if "acoustic" in varied.modalities else None
+        linguistic = varied.linguistic if "linguistic" in varied.modalities else None
+        return replace(varied, acoustic=acoustic, linguistic=linguistic)
 
     def fusion_config(self, categories: tuple[str, ...], dimensions: tuple[str, ...], linguistic: int) -> FusionConfig:
         """Return the network's configuration for a label set; ``linguistic`` is the width of a token vector."""
@@ -189,17 +194,29 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
         RecipeError: an unknown key (the message names the nearest), a missing one, or a value that does not fit; also
             in a variant.
     """
+    recipe = _validated(values)
+    for modality in MODALITIES:
+        if modality not in recipe.modalities and getattr(recipe, modality) is not None:
+            raise RecipeError(
+                f"recipe '{recipe.name}' has a section [{modality}]",
+                f"no corpus of it uses {modality} input",
+                f"drop [{modality}], or add '{modality}' to data.corpora.modalities",
+            )
+    _check_variants(recipe)
+    return recipe
+
+
+def _validated(values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe in ``values``: every key known, every value of its type and in its range."""
     _refuse_unknown_keys(Recipe, values, "")
     try:
-        recipe = pydantic.TypeAdapter(Recipe).validate_python(values)
+        return pydantic.TypeAdapter(Recipe).validate_python(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "missing":
             raise RecipeError(f"the recipe lacks the key '{place}'", "it has no default", "add it") from error
         raise RecipeError(f"recipe key '{place}' is {first['input']!r}", first["msg"], "correct the recipe") from error
-    _check_variants(recipe)
-    return recipe
 
 
 def _check_variants(recipe: Recipe) -> None:
@@ -217,7 +234,9 @@ def _check_variants(recipe: Recipe) -> None:
         ours, theirs = ([entry.name for entry in one.data.corpora] for one in (recipe, varied))
         if ours != theirs:
             given = f"variant '{name}' has the corpora {', '.join(theirs)}"
-            raise RecipeError(given, f"the recipe itself has {', '.join(ours)}", "variants share what they are judged on")
+            raise RecipeError(
+                given, f"the recipe itself has {', '.join(ours)}", "variants share what they are judged on"
+            )
 
 
 def override(values: dict[str, Any], key: str, value: Any) -> None:

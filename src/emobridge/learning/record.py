@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emobridge.labels import MODALITIES
 from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
 from emobridge.learning.preparation import Parts, Prepared
@@ -42,14 +43,16 @@ def run_record(
 
 
 def _supervision(examples: Examples) -> dict[str, dict[str, str]]:
-    """Return, for each dimension and modality, whether it was learned from ratings or from weak labels."""
+    """Return, for each dimension and modality, what taught it: ``rated``, ``weak`` or ``rated and weak``."""
     found: dict[str, dict[str, str]] = {}
     for column, name in enumerate(examples.dimension_names):
         labelled = ~np.isnan(examples.dimensions[:, column])
         rated = ~np.isnan(examples.rated_dimensions[:, column])
         found[name] = {
-            modality: "rated" if (rated & present).any() else "weak"
-            for modality, present in zip(("acoustic", "linguistic"), examples.presence.T, strict=True)
+            modality: " and ".join(
+                word for word, learned in (("rated", rated), ("weak", labelled & ~rated)) if (learned & present).any()
+            )
+            for modality, present in zip(MODALITIES, examples.presence.T, strict=True)
             if (labelled & present).any()
         }
     return found
@@ -62,12 +65,10 @@ def _speakers(examples: Examples, rows: NDArray[np.int64]) -> int | None:
 
 def _used_for(examples: Examples, number: int) -> str:
     mine = examples.corpora == number
-    uses = ["categories"] if examples.targets[mine].any() else []
-    if (~np.isnan(examples.rated_dimensions[mine])).any():
-        uses.append("rated dimensions")
-    elif (~np.isnan(examples.dimensions[mine])).any():
-        uses.append("weak dimensions")
+    rated, learned = ~np.isnan(examples.rated_dimensions[mine]), ~np.isnan(examples.dimensions[mine])
+    kinds = {"categories": examples.targets[mine], "rated dimensions": rated, "weak dimensions": learned & ~rated}
+    uses = [name for name, there in kinds.items() if there.any()]
     modalities = [
         name for name, there in zip(("speech", "text"), examples.presence[mine].any(axis=0), strict=True) if there
     ]
-    return f"{' and '.join(uses)} from {' and '.join(modalities)}"
+    return f"{' and '.join(uses) or 'nothing'} from {' and '.join(modalities)}"

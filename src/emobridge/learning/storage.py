@@ -1,11 +1,25 @@
-"""JSON on disk, whole or not at all."""
+"""Folders for results, and JSON on disk, whole or not at all."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from emobridge.errors import CorpusError
+from emobridge.errors import CorpusError, OutputError
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for results, if it is not there yet, and return it.
+
+    Raises:
+        OutputError: something else lies there, or it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        given = f"folder '{path}' cannot be made: {error.strerror}"
+        raise OutputError(given, "a new folder, or one that is there", "choose another one") from error
+    return path
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from emobridge.labels import PRESENCES
 from emobridge.learning.augmentation import AugmentationConfig, augment_frames
 from emobridge.learning.batches import Batch
 from emobridge.learning.compact import CompactConfig, CompactEncoder
@@ -39,6 +40,13 @@ class EmotionSystem(nn.Module):
         self.acoustic = CompactEncoder(config.acoustic) if config.acoustic else None
         self.linguistic = MinilmEncoder(config.linguistic) if config.linguistic else None
         self.fusion = FusionModel(config.fusion)
+
+    @property
+    def presences(self) -> tuple[str, ...]:
+        """What an utterance can have of what this system takes: names of `PRESENCES`."""
+        encoders = {"acoustic": self.acoustic, "linguistic": self.linguistic}
+        there = tuple(name for name, encoder in encoders.items() if encoder is not None)
+        return PRESENCES if len(there) == 2 else there
 
     def forward(
         self, batch: Batch, presence: Tensor, augmentation: AugmentationConfig | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from emobridge.errors import TranscriptError, nearest
+from emobridge.errors import TranscriptError
 from emobridge.registry import load_entry
 from emobridge.transcripts.base import Span, Transcript
 
@@ -25,7 +25,7 @@ def read_transcript(path: str | Path) -> Transcript:
         raise TranscriptError(
             f"the extension '{extension}' of {str(path)!r}",
             f"a transcript is one of: {' '.join(READERS)}",
-            nearest(extension, READERS) or "save it as plain text in UTF-8, .txt",
+            "save it as plain text in UTF-8, .txt",
         )
     read = cast(Callable[[Path], Transcript], load_entry(READERS, extension))
     return read(path)

@@ -26,7 +26,7 @@ OWN_DATA = {
 }
 
 
-def read_corpus(name: str, root: Path | None = None) -> Corpus:
+def read_corpus(name: str, root: str | Path | None = None) -> Corpus:
     """Read a corpus.
 
     Args:
@@ -42,13 +42,14 @@ def read_corpus(name: str, root: Path | None = None) -> Corpus:
     if name not in CORPORA:
         valid = (*CORPORA, *(f"{kind}:PATH" for kind in OWN_DATA))
         raise CorpusError(f"corpus '{name}'", f"valid: {', '.join(valid)}", nearest(name, valid))
-    folder = root or (Path(os.environ["EMOBRIDGE_DATA"]) if os.environ.get("EMOBRIDGE_DATA") else None)
-    if folder is None:
-        remedy = "pass --data FOLDER or set EMOBRIDGE_DATA"
-        raise CorpusError(f"no folder was given for the corpus {name}", "", remedy)
-    if not folder.is_dir():
-        raise CorpusError(f"'{folder}' is not a folder", "", "pass --data FOLDER or set EMOBRIDGE_DATA")
-    return _reader(CORPORA, name)(folder)
+    folder = root or os.environ.get("EMOBRIDGE_DATA")
+    valid = f"valid: the folder of {name}, or of a collection that holds it"
+    remedy = f"give it (emobridge corpus {name} FOLDER; --data FOLDER elsewhere) or set EMOBRIDGE_DATA"
+    if not folder:
+        raise CorpusError(f"no folder was given for the corpus {name}", valid, remedy)
+    if not Path(folder).is_dir():
+        raise CorpusError(f"'{folder}' is not a folder", valid, remedy)
+    return _reader(CORPORA, name)(Path(folder))
 
 
 def _reader(registry: dict[str, str], name: str) -> Callable[[Path], Corpus]:

@@ -29,7 +29,7 @@ def read_audiofolder(folder: Path, scales: Mapping[str, Scale] | None = None) ->
         CorpusError: the folder has no such layout, its metadata lacks ``file_name``, or nothing is usable.
     """
     if not folder.is_dir():
-        raise CorpusError(f"audiofolder '{folder}' is not a folder", "", "check the path")
+        raise CorpusError(f"audiofolder '{folder}' is not a folder", "valid: a folder of sound files", "check the path")
     rows = _metadata_rows(folder, folder)
     if not rows:
         below = [folder / name for name in SPLITS if (folder / name).is_dir()] or [folder]

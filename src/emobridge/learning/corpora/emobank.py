@@ -33,7 +33,7 @@ COLUMNS = dict(zip(("V", "A", "D"), DIMENSIONS, strict=True))
 
 def read(root: Path) -> Corpus:
     """Read EmoBank from a collection or from a checkout of its repository."""
-    rows = collection_rows(root, FACTS.name)
+    rows = collection_rows(root, FACTS.name, "id")
     if rows is not None:
         entries = (text_utterance(row["id"], {**row, "dialogue_id": _document(row["id"])}, FACTS) for row in rows)
         return assemble(FACTS, entries)

@@ -6,6 +6,7 @@ that say why a row cannot be used; `assemble` makes the corpus, so that nothing 
 """
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,8 @@ def read_rows(path: Path, required: Iterable[str] = (), delimiter: str = ",") ->
     """Return the rows of a UTF-8 table with a header line, cells stripped of surrounding blanks.
 
     Raises:
-        CorpusError: the file is missing, not UTF-8, lacks a required column, or has a row of another length.
+        CorpusError: the file is missing, not UTF-8, lacks a required column, names a column twice, or has a row of
+            another length.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -60,14 +62,21 @@ def read_rows(path: Path, required: Iterable[str] = (), delimiter: str = ",") ->
                 rows.append({column: value.strip() for column, value in row.items()})
             return rows
     except UnicodeDecodeError as error:
-        raise CorpusError(f"'{path}' is not UTF-8 text ({error.reason})", "", "save it as UTF-8") from error
+        raise CorpusError(f"'{path}' is not UTF-8 text ({error.reason})", "valid: UTF-8", "save it as UTF-8") from error
     except csv.Error as error:
-        raise CorpusError(f"'{path}' is not a readable table ({error})", "", "save it as plain CSV") from error
+        raise CorpusError(
+            f"'{path}' is not a readable table ({error})", "valid: cells with one separator", "save it as CSV"
+        ) from error
     except OSError as error:
-        raise CorpusError(f"'{path}' cannot be read ({error.strerror})", "", "check the path") from error
+        valid = "valid: a file that exists and may be read"
+        raise CorpusError(f"'{path}' cannot be read ({error.strerror})", valid, "check the path") from error
 
 
 def _require(path: Path, columns: list[str], required: Iterable[str]) -> None:
+    twice = [column for column, count in Counter(columns).items() if count > 1]
+    if twice:
+        given = f"'{path}' has the column '{twice[0]}' more than once"
+        raise CorpusError(given, "every column has a name of its own", "rename or drop one")
     for column in required:
         if column not in columns:
             remedy = nearest(column, columns) or f"add the column '{column}'"
@@ -83,14 +92,23 @@ def number(cell: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def collection_rows(root: Path, name: str) -> list[dict[str, str]] | None:
-    """Return the rows of corpus ``name`` in a collection, None where ``root`` is not a collection that holds it."""
+def collection_rows(root: Path, name: str, *further: str) -> list[dict[str, str]] | None:
+    """Return the rows of corpus ``name`` in a collection, None where ``root`` is not a collection that holds it.
+
+    Args:
+        root: the collection.
+        name: the corpus.
+        further: columns that this corpus's table must have too.
+
+    Raises:
+        CorpusError: as `read_rows`.
+    """
     for path, required in (
         (root / "manifests" / f"{name}.csv", ("file", "speaker", "emotion", "transcript", "duration_s")),
         (root / "text" / f"{name}.csv", ("text", "emotion", "split", "speaker", "dialogue_id")),
     ):
         if path.is_file():
-            return read_rows(path, required)
+            return read_rows(path, (*required, *further))
     return None
 
 
@@ -155,8 +173,10 @@ def assemble(facts: CorpusFacts, entries: Iterable[Entry]) -> Corpus:
                 problems.append(f"{entry.id}: this id occurs more than once, the first was kept")
             usable.setdefault(entry.id, entry)
     if not usable:
-        first = f"the first of {len(problems)} problems: {problems[0]}" if problems else "it has no rows"
-        raise CorpusError(f"corpus {facts.name} has no usable utterance", first, "check the folder's layout")
+        given = f"corpus {facts.name} has no usable utterance"
+        if problems:
+            raise CorpusError(given, f"the first of {len(problems)} problems: {problems[0]}", "correct what they tell")
+        raise CorpusError(given, f"expected {facts.original_layout}", "check the folder's layout")
     return Corpus(
         name=facts.name,
         utterances=tuple(usable[identity] for identity in sorted(usable)),

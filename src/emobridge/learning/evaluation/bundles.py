@@ -20,29 +20,26 @@ def evaluate_bundle(
     """Return what a bundle says of examples.
 
     Args:
-        bundle: categories and dimensions must be those of the examples.
+        bundle: over the categories and dimensions of the examples, in any order; or without one of the two, which is
+            then not judged.
         examples: a recipe's.
-        rows: which of them.
+        rows: which of them; each has an input.
         fold: the fold's name, stored with the predictions.
         progress: called with utterances done and in all.
 
     Raises:
-        RecipeError: the bundle and the recipe have different categories or dimensions.
+        RecipeError: the bundle and the recipe have different categories or dimensions, or an utterance has no input
+            that the bundle takes.
     """
     runtime = Runtime(bundle)
-    names = (bundle.config.categories, tuple(one.name for one in bundle.config.dimensions))
-    if names != (examples.categories, examples.dimension_names):
-        raise RecipeError(
-            f"a bundle over {', '.join(names[0] + names[1])}",
-            f"the recipe is over {', '.join(examples.categories + examples.dimension_names)}",
-            "evaluate it with a recipe of the same label set",
-        )
+    _check_labels(runtime, examples)
     estimates = []
     for done, row in enumerate(rows):
         estimates.append(_estimate(runtime, examples, row))
         progress(done + 1, len(rows))
     utterances = [examples.utterances[row] for row in rows]
     chosen = np.array(rows, np.int64)
+    even = 1.0 / max(1, len(examples.categories))
     return Predictions(
         categories=examples.categories,
         dimensions=examples.dimension_names,
@@ -54,12 +51,33 @@ def evaluate_bundle(
         seeds=np.zeros(len(rows), np.int64),
         presence=_words([one.presence for one in estimates]),
         labels=_words([utterance.label or "" for utterance in utterances]),
-        truth=examples.targets[chosen],
+        truth=examples.targets[chosen] * bool(runtime.categories),
         allowed=examples.allowed[chosen],
-        probabilities=np.array([one.probabilities for one in estimates], np.float32),
+        probabilities=_columns([one.probabilities for one in estimates], runtime.categories, examples.categories, even),
         truth_dimensions=examples.rated_dimensions[chosen],
-        predicted_dimensions=np.array([one.dimensions for one in estimates], np.float32),
+        predicted_dimensions=_columns(
+            [one.dimensions for one in estimates], runtime.dimensions, examples.dimension_names, np.nan
+        ),
     )
+
+
+def _check_labels(runtime: Runtime, examples: Examples) -> None:
+    for ours, theirs in ((runtime.categories, examples.categories), (runtime.dimensions, examples.dimension_names)):
+        if ours and set(ours) != set(theirs):
+            raise RecipeError(
+                f"a bundle over {', '.join(ours)}",
+                f"the recipe is over {', '.join(theirs) or 'none'}",
+                "evaluate it with a recipe of the same label set",
+            )
+
+
+def _columns(
+    rows: list[NDArray[np.float32]], ours: tuple[str, ...], wanted: tuple[str, ...], missing: float
+) -> NDArray[np.float32]:
+    """Return (N, wanted) of N rows over ``ours``, by name; ``missing`` throughout where the bundle has no such head."""
+    if not ours:
+        return np.full((len(rows), len(wanted)), missing, np.float32)
+    return np.array(rows, np.float32)[:, [ours.index(name) for name in wanted]]
 
 
 def _estimate(runtime: Runtime, examples: Examples, row: int) -> Estimate:
@@ -71,6 +89,12 @@ def _estimate(runtime: Runtime, examples: Examples, row: int) -> Estimate:
         acoustic = runtime.acoustic.encode(samples)
     if read and runtime.linguistic is not None and utterance.text:
         linguistic = runtime.linguistic.encode(utterance.text)
+    if acoustic is None and linguistic is None:
+        raise RecipeError(
+            f"utterance '{utterance.id}' of {utterance.corpus}",
+            f"the bundle takes {' and '.join(runtime.bundle.config.presences[:2])} input, and it has none",
+            "evaluate the bundle with a recipe that uses its modalities",
+        )
     return runtime.estimate(acoustic, linguistic)
 
 

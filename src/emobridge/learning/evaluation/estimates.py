@@ -96,13 +96,20 @@ class Calibration:
 
 
 def calibrate(system: EmotionSystem, examples: Examples, pairs: Pairs) -> dict[str, Calibration]:
-    """Fit temperature, conformal threshold and half widths for each presence in ``pairs``, on held-out speakers."""
+    """Fit temperature, conformal threshold and half widths for each presence that the system can meet.
+
+    Args:
+        system: trained.
+        examples: of the recipe.
+        pairs: held-out speakers. A presence that none of them has gets a temperature of 1, every category in its sets
+            and no interval: where nothing was measured, nothing is promised.
+    """
     logits, dimensions = estimate(system, examples, pairs)
     rows, presence = pairs.labelled_by, pairs.presence
     found = {}
-    for name in np.unique(presence):
+    for name in system.presences:
         mine = presence == name
-        found[str(name)] = _fit(examples, rows[mine], logits[mine], dimensions[mine])
+        found[name] = _fit(examples, rows[mine], logits[mine], dimensions[mine])
     return found
 
 
@@ -111,7 +118,7 @@ def _fit(
 ) -> Calibration:
     truth, allowed = examples.targets[rows], examples.allowed[rows]
     labelled = truth.sum(axis=1) > 0
-    temperature, threshold = 1.0, 0.9
+    temperature, threshold = 1.0, 1.0
     if labelled.any():
         temperature = fit_temperature(logits[labelled], truth[labelled], allowed[labelled])
         probabilities = masked_softmax(logits[labelled] / temperature, allowed[labelled])
@@ -140,8 +147,7 @@ def predict(
     """
     logits, dimensions = estimate(system, examples, pairs)
     rows, presence = pairs.labelled_by, pairs.presence
-    fitted = [calibration.get(str(name)) for name in presence]
-    temperatures = np.array([1.0 if one is None else one.temperature for one in fitted], np.float32)
+    temperatures = np.array([calibration[str(name)].temperature for name in presence], np.float32)
     everything = np.ones_like(logits, dtype=bool)
     utterances = [examples.utterances[row] for row in rows]
     return Predictions(

@@ -72,12 +72,12 @@ def _dimensions(config: BundleConfig) -> str:
         for one in config.dimensions
     ]
     table = markdown_table(["dimension", "from speech", "from text"], rows)
-    if not any("weak" in one.supervision.values() for one in config.dimensions):
+    if not any("weak" in how for one in config.dimensions for how in one.supervision.values()):
         return table
     return (
         f"{table}\n\n**Weak** means that nobody rated these recordings on the dimension: the value was derived from "
         "the acted or voted category (prototypes of Russell and Mehrabian 1977) and its intensity. It orders them by "
-        "what their categories suggest; it is no measurement, and no interval is given for it."
+        "what their categories suggest; it is no measurement, and intervals come from rated recordings alone."
     )
 
 
@@ -88,7 +88,10 @@ def _confidence(config: BundleConfig) -> str:
         widths = ", ".join(f"{name} ±{width:.2f}" for name, width in conformal.half_width.items()) or "none measured"
         rows.append([presence, f"{temperature:.2f}", f"{conformal.category_threshold:.3f}", widths])
     table = markdown_table(["input", "temperature", "90 % set reaches", "90 % interval"], rows)
+    page = f"{table}\n\nFitted on validation speakers of the same corpora."
+    if "both" not in config.temperature:
+        return page
     return (
-        f"{table}\n\nFitted on validation speakers of the same corpora; for `both`, acted clips were paired with "
-        "written sentences of the same category, because no corpus here holds natural speech with its text."
+        f"{page} For `both`, where no corpus holds natural speech with its text, acted clips were paired with written "
+        "sentences of the same category."
     )

@@ -46,7 +46,7 @@ def _page(scores: Mapping[str, Scores], parts: Mapping[str, Predictions], refere
     for name, one in scores.items():
         if one.corpora:
             sections += [f"## {name}: corpora", score_table(one.corpora, of="corpus")]
-        if len(next(iter(one.metrics.values())).folds.values) > 1:
+        if any(len(metric.folds.values) > 1 for metric in one.metrics.values()):
             sections += [f"## {name}: folds", fold_table(one)]
         if one.categories and one.confusion.sum():
             sections += [f"## {name}: confusion", confusion_table(one)]

@@ -175,6 +175,9 @@ class Trainer:
             if first_sounds:
                 measure_bands(self.system, first_sounds)
             self.average = {name: value.clone() for name, value in self.system.state_dict().items()}
+        for parameter in self.optimizer.state:
+            # As if never stopped: a weight that was ever touched keeps moving in steps that do not touch it.
+            parameter.grad = torch.zeros_like(parameter)
         return done
 
     def save(self, steps_done: int) -> None:
@@ -201,7 +204,7 @@ class Trainer:
         )
         if not torch.isfinite(total):
             raise RecipeError(
-                f"the loss is {float(total)} at step {step}", "a finite loss", "lower training.learning_rate"
+                f"the loss is {float(total.detach())} at step {step}", "a finite loss", "lower training.learning_rate"
             )
         self.optimizer.zero_grad(
             set_to_none=False

@@ -1,0 +1,197 @@
+"""A small corpus of speech with its words, networks small enough to train in a second, and recipes over both.
+
+The label can be heard (pitch and syllable rate) and read (one word of the sentence).
+"""
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from numpy.typing import NDArray
+from transformers import BertConfig
+
+from emobridge.bundle import Bundle
+from emobridge.learning.compact import CompactConfig
+from emobridge.learning.corpora import read_corpus
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.experiment import crossvalidate, train
+from emobridge.learning.export import export
+from emobridge.learning.features import CorpusConfig, DataConfig, Examples, build_examples
+from emobridge.learning.minilm import MinilmConfig, MinilmEncoder, load_tokenizer
+from emobridge.learning.model import FusionConfig
+from emobridge.learning.recipe import Recipe, parse_recipe
+from emobridge.learning.system import EmotionSystem, SystemConfig
+
+SPEAKERS = ("anna", "ben", "cleo", "dan", "eva", "finn")
+# label -> pitch and syllable rate in Hz, the word that tells it, valence, arousal
+LABELS = {"angry": (230.0, 6.0, "angry", 0.2, 0.8), "neutral": (150.0, 4.0, "today", 0.5, 0.5)}
+LABELS["sad"] = (100.0, 2.0, "sad", 0.2, 0.3)
+CLIPS = 2  # of each speaker and label
+TINY = CompactConfig(channels=(4, 4, 8), width=16, layers=1, heads=2, kernel=3, dropout=0.1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_and_own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOBRIDGE_CACHE", os.fspath(tmp_path_factory.mktemp("cache")))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
+
+
+def utter(label: str, seed: int) -> NDArray[np.float32]:
+    """Return 0.5 to 1 s of speech-like sound at 16 kHz in which the label can be heard."""
+    random = np.random.default_rng(seed)
+    pitch_hz, syllables_hz, *_ = LABELS[label]
+    time_s = np.arange(round(random.uniform(0.5, 1.0) * 16_000)) / 16_000
+    pitch_hz *= random.uniform(0.93, 1.07) * (1 + 0.1 * np.sin(2 * np.pi * random.uniform(0.5, 2) * time_s))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / 16_000
+    voice = sum(random.uniform(0.5, 1) * np.sin(harmonic * phase) / harmonic for harmonic in range(1, 9))
+    syllables = 0.5 + 0.5 * np.sin(2 * np.pi * (syllables_hz * time_s + random.uniform()))
+    return (0.1 * voice * syllables + 0.005 * random.standard_normal(len(time_s))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def write_toy_table() -> Callable[..., Path]:
+    """A function (folder, change=row -> row) -> CSV table of 36 clips with their words, in ``folder``."""
+
+    def write(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for number in range(len(SPEAKERS) * len(LABELS) * CLIPS):
+            speaker, rest = divmod(number, len(LABELS) * CLIPS)
+            label = list(LABELS)[rest % len(LABELS)]
+            *_, word, valence, arousal = LABELS[label]
+            jitter = np.random.default_rng(number).uniform(-0.1, 0.1, 2)
+            file = f"{SPEAKERS[speaker]}-{label}-{rest // len(LABELS)}.wav"
+            soundfile.write(folder / file, utter(label, number), 16_000)
+            text = f"i am {'so ' * (number % 3)}{word} by the {('dog', 'door')[number % 2]}"
+            values = {"valence": round(valence + jitter[0], 3), "arousal": round(arousal + jitter[1], 3)}
+            row = {"file": file, "text": text, "speaker": SPEAKERS[speaker], "label": label, **values}
+            rows.append(change({**row, "gender": ("female", "male")[speaker % 2]}))
+        with (folder / "toy.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return folder / "toy.csv"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def toy_table(tmp_path_factory: pytest.TempPathFactory, write_toy_table: Callable[..., Path]) -> Path:
+    """The table: 6 speakers x 3 labels x 2 clips. Do not change it."""
+    return write_toy_table(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def toy_values(toy_table: Path) -> Callable[..., dict[str, Any]]:
+    """A function (modalities=("acoustic",), **sections) -> the plain values of a recipe over the table."""
+
+    def make(modalities: tuple[str, ...] = ("acoustic",), **sections: Any) -> dict[str, Any]:
+        channels = {"channels": [4, 4, 8], "width": 16, "layers": 1, "heads": 2, "kernel": 3, "dropout": 0.1}
+        encoders = {"acoustic": channels, "linguistic": {"trainable_layers": 1}}
+        corpus = {"name": f"table:{toy_table}", "modalities": list(modalities)}
+        return {
+            "name": "toy",
+            "data": {"dimensions": ["valence", "arousal"], "corpora": [corpus]},
+            **{name: encoders[name] for name in modalities},
+            "model": {"width": 16, "refinement_layers": 0},
+            "training": {"steps": 6, "checkpoint_steps": 2, "learning_rate": 1e-2, "streams": [{"batch_size": 8}]},
+            "evaluation": {"folds": 3, "resamples": 20},
+            **sections,
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_recipe(toy_values: Callable[..., dict[str, Any]]) -> Callable[..., Recipe]:
+    """A function (modalities=("acoustic",), **sections) -> a recipe over the table: 3 folds, 6 steps."""
+    return lambda *arguments, **sections: parse_recipe(toy_values(*arguments, **sections))
+
+
+@pytest.fixture(scope="session")
+def toy_examples(
+    toy_table: Path, toy_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Examples]:
+    """A function (modalities=both, weak=False, **fields of `DataConfig`) -> examples of the table."""
+    cache = tmp_path_factory.mktemp("frames")
+    tokenizer = load_tokenizer(toy_bundle)
+
+    def make(modalities: tuple[Any, ...] = ("acoustic", "linguistic"), weak: bool = False, **fields: Any) -> Examples:
+        name = f"table:{toy_table}"
+        config = DataConfig(
+            **{"corpora": (CorpusConfig(name, modalities, weak_dimensions=weak),), "dimensions": ("valence",), **fields}
+        )
+        return build_examples(config, [read_corpus(name)], cache, tokenizer)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_system() -> Callable[..., EmotionSystem]:
+    """A function (examples, modalities, seed=0, **fields of `FusionConfig`) -> a small untrained system."""
+
+    def make(
+        examples: Examples, modalities: tuple[str, ...] = ("acoustic", "linguistic"), seed: int = 0, **fields: Any
+    ) -> EmotionSystem:
+        torch.manual_seed(seed)
+        heads = {"categories": examples.categories, "dimensions": examples.dimension_names}
+        widths = {f"{name}_dimension": 16 if name in modalities else None for name in ("acoustic", "linguistic")}
+        fusion = FusionConfig.sized(16, **{"refinement_layers": 0, **heads, **widths, **fields})
+        system = EmotionSystem(SystemConfig(fusion, TINY if "acoustic" in modalities else None))
+        if "linguistic" in modalities:
+            sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+            bert = BertConfig(vocab_size=32, max_position_embeddings=128, **sizes)
+            system.linguistic = MinilmEncoder(MinilmConfig(trainable_layers=1), bert)
+        return system
+
+    return make
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished crossvalidation: do not change its folder."""
+
+    recipe: Recipe
+    folder: Path
+    predictions: Predictions
+
+
+@pytest.fixture(scope="session")
+def toy_run(toy_recipe: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two folds of a recipe that hears, and of a variant without dimensions."""
+    recipe = toy_recipe(variants={"categories-alone": {"loss.dimension_weight": 0.0}})
+    folder = tmp_path_factory.mktemp("runs") / "toy"
+    return Run(recipe, folder, crossvalidate(recipe, None, folder, [1, 2]))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A trained recipe and its bundle: do not change them."""
+
+    recipe: Recipe
+    run: Path
+    predictions: Predictions
+    bundle: Bundle
+
+
+@pytest.fixture(scope="session")
+def exported(toy_values: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A recipe that hears and reads, with rated valence and arousal and weak dominance; three steps."""
+    values = toy_values(("acoustic", "linguistic"), description="A toy.", licence="CC0 1.0")
+    values["data"]["dimensions"] = ["valence", "arousal", "dominance"]
+    values["data"]["corpora"][0]["weak_dimensions"] = True
+    values["training"] |= {"steps": 3, "checkpoint_steps": 3}
+    recipe, folder = parse_recipe(values), tmp_path_factory.mktemp("exported")
+    predictions = train(recipe, None, folder / "run")
+    return Exported(recipe, folder / "run", predictions, export(folder / "run", folder / "bundle"))

@@ -1,0 +1,44 @@
+"""Laws of the record: what taught a dimension is told for each modality, and weak is never left unsaid."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from emobridge.learning.corpora.base import Corpus
+from emobridge.learning.evaluation.estimates import Calibration
+from emobridge.learning.features import Examples
+from emobridge.learning.preparation import Parts, Prepared
+from emobridge.learning.recipe import Recipe
+from emobridge.learning.record import run_record
+
+
+@pytest.mark.parametrize(
+    ("rated_rows", "taught", "used_for"),
+    [
+        (slice(None), "rated", "categories and rated dimensions"),
+        (slice(0, 0), "weak", "categories and weak dimensions"),
+        (slice(0, 9), "rated and weak", "categories and rated dimensions and weak dimensions"),
+    ],
+)
+def test_weak_labels_are_told_even_beside_ratings(
+    toy_examples: Callable[..., Examples],
+    toy_recipe: Callable[..., Recipe],
+    rated_rows: slice,
+    taught: str,
+    used_for: str,
+) -> None:
+    examples = toy_examples(("acoustic",), weak=True)
+    rated = np.full_like(examples.rated_dimensions, np.nan)
+    rated[rated_rows] = examples.rated_dimensions[rated_rows]
+    changed = replace(examples, rated_dimensions=rated)
+    rows = np.arange(36)
+    parts = Parts("fold-1", rows[:18], rows[18:27], rows[27:])
+    corpus = Corpus("table-toy", examples.utterances, examples.categories, {}, "en", "CC0", "", "")
+    record = run_record(
+        toy_recipe(), Prepared((corpus,), changed, (parts,)), parts, {"acoustic": Calibration(1, 1, {}, 9)}, "0"
+    )
+    assert record["supervision"] == {"valence": {"acoustic": taught}}
+    assert record["corpora"][0]["used_for"] == f"{used_for} from speech"
+    assert (record["corpora"][0]["utterances"], record["corpora"][0]["speakers"]) == (18, 3)
