@@ -26,7 +26,9 @@ def test_an_error_says_its_parts_in_order_and_leaves_out_what_is_empty() -> None
     assert str(errors.LabelError("label 'x'", remedy="choose one")) == "label 'x'; choose one"
 
 
-@pytest.mark.parametrize(("word", "told"), [("hapy", "did you mean 'happy'?"), ("zzz", "")])
+@pytest.mark.parametrize(
+    ("word", "told"), [("hapy", "did you mean 'happy'?"), (" SAD", "did you mean 'sad'?"), ("zzz", "")]
+)
 def test_nearest_names_a_close_word_or_nothing(word: str, told: str) -> None:
     assert errors.nearest(word, ["happy", "sad"]) == told
 

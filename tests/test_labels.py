@@ -80,6 +80,8 @@ def test_lost_votes_are_dropped_and_the_rest_renormalised() -> None:
     [
         (lambda: label_map("meld", "nine"), r"'nine'; valid: own, seven, four"),
         (lambda: label_map("meld", "seven").translate("joyy"), r"'joyy'.*meld-seven v1.*did you mean 'joy'\?"),
+        (lambda: label_map("meld", "seven").translate("JOY"), r"'JOY'.*did you mean 'joy'\?"),
+        (lambda: label_map("mine", "own", ("Calm", "Very Sad")).translate("very sad "), r"did you mean 'Very Sad'\?"),
         (lambda: label_map("meld", "seven").translate_back("hapy"), r"'hapy'.*did you mean 'happy'\?"),
         (lambda: label_map("meld", "seven").distribution({"joyy": 1}), r"'joyy'"),
         (lambda: Scale(1, 1), r"scale 1\.\.1"),

@@ -53,6 +53,8 @@ def _print_leaks(found: "Corpus") -> None:
     checked_in = found.name in folds.checked_in_folds()
     fold_file = folds.read_folds(found.name) if checked_in else folds.make_folds(found, FOLDS)
     typer.echo(f"  rule       {fold_file.rule}")
+    for excluded in fold_file.excluded:
+        typer.echo(f"  excluded   {excluded.id}: {excluded.reason}")
     for fold in folds.resolve(fold_file, found):
         leaks = folds.split_leaks(fold, found)
         typer.echo(f"  {fold.name}: {'no leak' if not leaks else f'{len(leaks)} leaks'}")

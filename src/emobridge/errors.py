@@ -73,6 +73,8 @@ def one_line(text: str) -> str:
 
 
 def nearest(given: str, valid: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the closest valid word, or an empty string where none is close."""
-    matches = difflib.get_close_matches(given, list(valid), n=1, cutoff=0.5)
-    return f"did you mean '{matches[0]}'?" if matches else ""
+    """Return ``did you mean 'x'?`` for the valid word closest in all but case, an empty string where none is close."""
+    words = list(valid)
+    by_plain = {word.strip().casefold(): word for word in ([*words, given] if given in words else words)}
+    matches = difflib.get_close_matches(given.strip().casefold(), by_plain, n=1, cutoff=0.5)
+    return f"did you mean '{by_plain[matches[0]]}'?" if matches else ""

@@ -74,15 +74,29 @@ def test_a_corpus_is_counted_and_its_folds_audited(run: Command, toy_table: Path
     ]
 
 
-def test_leaks_are_told(run: Command, tmp_path: Path, write_toy_table: Callable[..., Path]) -> None:
+def test_what_the_folds_exclude_is_told(run: Command, tmp_path: Path, write_toy_table: Callable[..., Path]) -> None:
     parts = {"anna": "train", "ben": "validation", "cleo": "test"}
     table = write_toy_table(tmp_path / "leaky", lambda row: {**row, "split": parts.get(row["speaker"], "train")})
     twin = table.parent / "cleo-sad-0.wav"
     shutil.copyfile(table.parent / "anna-sad-0.wav", twin)
     status, output, _ = run("corpus", f"table:{table}", "--leaks")
     assert status == 0
+    assert "excluded   anna-sad-0.wav: its recording nearly equals that of cleo-sad-0.wav" in output
+    assert "authors: no leak" in output
+
+
+def test_leaks_are_told(run: Command, tmp_path: Path, write_toy_table: Callable[..., Path]) -> None:
+    parts = {"0": "test", "1": "train"}
+
+    def as_text(row: dict[str, Any]) -> dict[str, Any]:
+        split = "validation" if row["speaker"] == "ben" else parts[row["file"].removesuffix(".wav")[-1]]
+        return {**row, "file": "", "text": "oh my god", "split": split}
+
+    table = write_toy_table(tmp_path, as_text)
+    status, output, _ = run("corpus", f"table:{table}", "--leaks")
+    assert status == 0
     assert "authors: 1 leaks" in output
-    assert "'anna-sad-0.wav' (train) and 'cleo-sad-0.wav' (test) are near-duplicates" in output
+    assert "speaker: 5 in both train and test (anna, cleo, " in output
 
 
 def test_from_recipe_to_predictions_on_the_command_line(

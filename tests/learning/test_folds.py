@@ -241,6 +241,68 @@ def test_near_equal_texts_leave_training_and_validation_but_never_the_test_part(
     assert len(split_leaks(leaky, corpus)) == 3
 
 
+WriteRecordings = Callable[[dict[str, tuple[str, int, str | None]]], Corpus]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, speech_like: Callable[..., NDArray[np.float32]]) -> WriteRecordings:
+    """A function ({id: (split, seed of the recording, speaker)}) -> corpus of speech."""
+
+    def write(recordings: dict[str, tuple[str, int, str | None]]) -> Corpus:
+        utterances = []
+        for name, (split, seed, speaker) in recordings.items():
+            path = tmp_path / f"{name}.wav"
+            soundfile.write(path, speech_like(0.3, seed=seed) / (1 + len(utterances) % 2), 16_000)
+            utterances.append(Utterance(name, "toy", speaker, audio=path, text="the same words for all", split=split))
+        return corpus_of(*utterances)
+
+    return write
+
+
+def test_in_an_authors_split_of_speech_twins_leave_training_and_validation_but_never_the_test_part(
+    recorded: WriteRecordings,
+) -> None:
+    corpus = recorded(
+        {
+            "a": ("train", 1, "ann"),
+            "b": ("train", 2, "ann"),
+            "c": ("train", 3, "bea"),
+            "d": ("validation", 2, "cem"),
+            "e": ("validation", 4, None),
+            "f": ("validation", 5, "cem"),
+            "g": ("test", 1, "dan"),
+            "h": ("test", 4, "dan"),
+        }
+    )
+    fold_file = make_folds(corpus, 5)
+    assert {entry.id: entry.reason for entry in fold_file.excluded} == {
+        "a": "its recording nearly equals that of g",
+        "b": "its recording nearly equals that of d",
+        "e": "its recording nearly equals that of h",
+    }
+    assert "recording" in fold_file.rule
+    (fold,) = resolve(fold_file, corpus)
+    assert [[corpus.utterances[index].id for index in part] for part in fold.parts.values()] == [
+        ["c"],
+        ["d", "f"],
+        ["g", "h"],
+    ]
+    assert split_leaks(fold, corpus) == ()
+
+
+def test_an_authors_split_of_speech_that_shares_speakers_or_dialogues_is_refused(recorded: WriteRecordings) -> None:
+    corpus = recorded(
+        {"a": ("train", 1, "ann"), "b": ("train", 2, "bea"), "c": ("validation", 3, "cem"), "d": ("test", 4, "bea")}
+    )
+    with pytest.raises(CorpusError, match=r"speaker: 1 in both train and test \(bea\);.*drop it .*column 'split'"):
+        make_folds(corpus, 5)
+    utterances = [dataclasses.replace(u, speaker=None, dialogue=(u.split or "")[:1]) for u in corpus.utterances]
+    with pytest.raises(CorpusError, match=r"leaks: dialogue: 1 in both train and test \(t\);"):
+        make_folds(corpus_of(*utterances), 5)
+    unsplit = [dataclasses.replace(u, split=None, speaker=u.id) for u in corpus.utterances]
+    assert len(make_folds(corpus_of(*unsplit), 4).folds) == 4
+
+
 def test_texts_without_speakers_are_dealt_by_their_hash() -> None:
     texts = [f"{sentence} {place}" for place in range(10) for sentence in SENTENCES]
     corpus = corpus_of(*(Utterance(f"p{place:02d}", "toy", text=text) for place, text in enumerate(texts)))
@@ -301,7 +363,8 @@ def test_folds_of_another_corpus_are_refused() -> None:
 @pytest.mark.parametrize(
     ("corpus", "count", "words"),
     [
-        (corpus_of(*spoken(9, 3)), 4, "has 3 speakers"),
+        (corpus_of(*spoken(9, 3)), 4, "has 3 speakers .*ask for 3 parts or fewer"),
+        (corpus_of(*spoken(9, 2)), 5, "has 2 speakers .*3 parts need 3 such groups"),
         (corpus_of(*spoken(9, 3)), 2, "2 parts; valid: 3 or more"),
         (corpus_of(Utterance("a", "toy", audio=Path("a.wav"))), 3, "recordings without a speaker"),
     ],

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from emobridge.errors import CorpusError, nearest
-from emobridge.learning.corpora.base import Corpus, Utterance
+from emobridge.learning.corpora.base import Corpus, Utterance, is_speech
 from emobridge.learning.near_duplicates import (
-    audio_fingerprint,
-    near_duplicate_audio,
-    near_duplicate_texts,
+    near_duplicate_recordings,
+    near_duplicate_utterances,
     normalised_text,
 )
 
@@ -205,7 +204,7 @@ def _resolve_fold(parts: FoldParts, corpus: Corpus, excluded: set[str]) -> Fold:
             given = f"{parts.name} of {corpus.name} has an empty {name} part"
             raise CorpusError(given, "every part holds an utterance", _remedy(parts))
     fold = Fold(parts.name, **{name: tuple(indices) for name, indices in members.items()})
-    strict = bool(parts.test.speakers) or _is_speech(corpus.utterances)
+    strict = bool(parts.test.speakers) or is_speech(corpus.utterances)
     if strict and (leaks := (*_shared(fold, corpus, "speaker"), *_shared(fold, corpus, "dialogue"))):
         given = f"{parts.name} of {corpus.name} leaks: {'; '.join(leaks)}"
         raise CorpusError(given, "no speaker and no dialogue lies in two parts", _remedy(parts))
@@ -218,10 +217,6 @@ def _remedy(parts: FoldParts) -> str:
     return "correct the fold file"
 
 
-def _is_speech(utterances: Iterable[Utterance]) -> bool:
-    return any(utterance.audio for utterance in utterances)
-
-
 def split_leaks(fold: Fold, corpus: Corpus) -> tuple[str, ...]:
     """Return words for everything that lies in two parts of a fold; empty where nothing does.
 
@@ -231,7 +226,7 @@ def split_leaks(fold: Fold, corpus: Corpus) -> tuple[str, ...]:
     utterances = corpus.utterances
     part_of = {index: name for name, indices in fold.parts.items() for index in indices}
     leaks = [*_shared(fold, corpus, "speaker"), *_shared(fold, corpus, "dialogue")]
-    for kind, first, second in _twins(utterances, sorted(part_of)):
+    for kind, first, second in near_duplicate_utterances(utterances, sorted(part_of)):
         if part_of[first] != part_of[second]:
             twins = f"'{utterances[first].id}' ({part_of[first]}) and '{utterances[second].id}' ({part_of[second]})"
             leaks.append(f"{kind}: {twins} are near-duplicates")
@@ -252,33 +247,12 @@ def _shared(fold: Fold, corpus: Corpus, field: str) -> list[str]:
     return lines
 
 
-def _twins(utterances: Sequence[Utterance], indices: Sequence[int]) -> Iterator[tuple[str, int, int]]:
-    """Yield each two near-duplicates with what is alike in them: their recording or their text."""
-    for kind, pairs in (("recording", _audio_pairs(utterances, indices)), ("text", _text_pairs(utterances, indices))):
-        for first, second in pairs:
-            yield kind, first, second
-
-
-def _audio_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> list[tuple[int, int]]:
-    spoken = [(index, path) for index in indices if (path := utterances[index].audio) is not None]
-    pairs = near_duplicate_audio([audio_fingerprint(path) for _, path in spoken])
-    return [(spoken[first][0], spoken[second][0]) for first, second in pairs]
-
-
-def _text_pairs(utterances: Sequence[Utterance], indices: Sequence[int]) -> list[tuple[int, int]]:
-    """Return near-duplicate texts; none where there is speech, whose sentences are often read by every speaker."""
-    if _is_speech(utterances[index] for index in indices):
-        return []
-    pairs = near_duplicate_texts([utterances[index].text or "" for index in indices])
-    return [(indices[first], indices[second]) for first, second in pairs]
-
-
 def make_folds(corpus: Corpus, parts: int) -> FoldFile:
     """Return the folds of a corpus by the rule below; the same corpus always gives the same folds.
 
-    An authors' split is kept, as one fold, whatever ``parts``; one of speech must part speakers and dialogues. Otherwise speakers are dealt to ``parts`` test parts;
-    the validation part of a fold is the next fold's test part. Without speakers a text corpus is dealt by a hash of
-    the text.
+    An authors' split is kept, as one fold, whatever ``parts``; of speech, it must share no speaker and no dialogue.
+    Otherwise speakers are dealt to ``parts`` test parts; the validation part of a fold is the next fold's test part.
+    Without speakers a text corpus is dealt by a hash of the text.
 
     Raises:
         CorpusError: the corpus has no speakers and is not text alone, too few speakers for so many parts, or an
@@ -290,7 +264,7 @@ def make_folds(corpus: Corpus, parts: int) -> FoldFile:
         raise CorpusError(f"{parts} parts", "valid: 3 or more: train, validation and test differ", "ask for more parts")
     if all(utterance.speaker for utterance in corpus.utterances):
         return _speaker_folds(corpus, parts)
-    if _is_speech(corpus.utterances):
+    if is_speech(corpus.utterances):
         given = f"{corpus.name} has recordings without a speaker"
         raise CorpusError(given, "folds of speech are speaker-independent", "give every recording a speaker")
     return _text_folds(corpus, parts)
@@ -307,7 +281,7 @@ def _authors_fold(corpus: Corpus) -> FoldFile:
         "identical to one of validation or test or a near-duplicate of it (equal up to level and coding), or a "
         "validation recording of one of test, is excluded: neither trained nor validated on; the test part stays whole."
     )
-    rule = of_speech if _is_speech(corpus.utterances) else of_text
+    rule = of_speech if is_speech(corpus.utterances) else of_text
     return _without_duplicates(FoldFile(corpus.name, VERSION, rule, folds), corpus)
 
 
@@ -342,7 +316,7 @@ def _without_duplicates(fold_file: FoldFile, corpus: Corpus) -> FoldFile:
     rank = {"train": 0, "validation": 1, "test": 2}
     folds = [{i: rank[name] for name, part in f.parts.items() for i in part} for f in resolve(fold_file, corpus)]
     reasons: dict[int, str] = {}
-    for kind, *pair in _twins(utterances, range(len(utterances))):
+    for kind, *pair in near_duplicate_utterances(utterances, range(len(utterances))):
         for ranks in folds:
             lower, higher = sorted(pair, key=lambda index: ranks[index])
             if ranks[lower] < ranks[higher]:
@@ -355,7 +329,8 @@ def _speaker_folds(corpus: Corpus, parts: int) -> FoldFile:
     groups = _speaker_groups(corpus)
     if len(groups) < parts:
         valid = f"{corpus.name} has {len(groups)} speakers or groups of speakers that cannot be parted"
-        raise CorpusError(f"{parts} parts", valid, f"ask for {len(groups)} parts or fewer")
+        remedy = f"ask for {len(groups)} parts or fewer" if len(groups) >= 3 else "3 parts need 3 such groups"
+        raise CorpusError(f"{parts} parts", valid, remedy)
     tests = [Part(speakers=tuple(sorted(speakers))) for speakers in _deal(corpus, groups, parts)]
     rule = (
         f"Speakers are dealt to {parts} test parts. Speakers who share a dialogue or an identical or near-duplicate "
@@ -384,7 +359,7 @@ def _speaker_groups(corpus: Corpus) -> list[tuple[str, ...]]:
             dialogues.setdefault(utterance.dialogue, set()).add(utterance.speaker)
     for speakers in dialogues.values():
         join(speakers)
-    for first, second in _audio_pairs(utterances, range(len(utterances))):
+    for first, second in near_duplicate_recordings(utterances, range(len(utterances))):
         join((utterances[first].speaker, utterances[second].speaker))
     heads = sorted(set(leader.values()))
     return [tuple(name for name in sorted(leader) if leader[name] == head) for head in heads]

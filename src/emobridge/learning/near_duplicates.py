@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from emobridge.audio import load_audio
 from emobridge.encoders.log_mel import LogMelSettings, log_mel
+from emobridge.learning.corpora.base import Utterance, is_speech
 from emobridge.registry import load_extra
 
 AUDIO_COSINE = 0.999
@@ -72,6 +73,34 @@ def near_duplicate_audio(fingerprints: Sequence[AudioFingerprint]) -> list[tuple
         cosines = signatures[start : start + _BLOCK_ROWS] @ signatures.T
         pairs.update(_upper(start, *np.nonzero(cosines > AUDIO_COSINE)))
     return sorted(pairs)
+
+
+def near_duplicate_recordings(utterances: Sequence[Utterance], indices: Sequence[int]) -> list[tuple[int, int]]:
+    """Return every pair, out of the utterances at ``indices`` (rising), whose recordings are near-duplicates.
+
+    Raises:
+        AudioError: a recording cannot be read.
+    """
+    spoken = [(index, path) for index in indices if (path := utterances[index].audio) is not None]
+    pairs = near_duplicate_audio([audio_fingerprint(path) for _, path in spoken])
+    return [(spoken[first][0], spoken[second][0]) for first, second in pairs]
+
+
+def near_duplicate_utterances(
+    utterances: Sequence[Utterance], indices: Sequence[int]
+) -> Iterator[tuple[str, int, int]]:
+    """Yield ("recording" or "text", i, j) for each two near-duplicates out of the utterances at ``indices`` (rising).
+
+    Texts count where there is no speech at all: acted sentences are often read by every speaker.
+
+    Raises:
+        AudioError: a recording cannot be read.
+    """
+    for first, second in near_duplicate_recordings(utterances, indices):
+        yield "recording", first, second
+    if not is_speech(utterances[index] for index in indices):
+        for first, second in near_duplicate_texts([utterances[index].text or "" for index in indices]):
+            yield "text", indices[first], indices[second]
 
 
 def normalised_text(text: str) -> str:

@@ -26,6 +26,18 @@ def test_a_row_of_another_length_is_named(tmp_path: Path) -> None:
         read_rows(path)
 
 
+def test_a_column_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("file,label, file\na.wav,sad,b.wav\n")
+    with pytest.raises(CorpusError, match=r"table.csv' has the column 'file' more than once.*rename or drop one"):
+        read_rows(path)
+
+
+def test_a_corpus_without_a_file_is_answered_with_its_layout() -> None:
+    with pytest.raises(CorpusError, match=r"toy has no usable utterance; expected toy.csv; check the folder's layout"):
+        assemble(FACTS, [])
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"gone.csv' cannot be read"):
         read_rows(tmp_path / "gone.csv")

@@ -35,7 +35,8 @@ def test_an_unknown_name_is_answered_with_the_valid_ones_and_the_nearest(tmp_pat
 
 def test_without_a_folder_the_error_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EMOBRIDGE_DATA", raising=False)
-    with pytest.raises(CorpusError, match=r"meld.*--data.*EMOBRIDGE_DATA"):
+    words = r"meld; valid: the folder of meld.*emobridge corpus meld FOLDER; --data FOLDER elsewhere.*EMOBRIDGE_DATA"
+    with pytest.raises(CorpusError, match=words):
         read_corpus("meld")
 
 
@@ -48,6 +49,24 @@ def test_the_environment_variable_stands_for_the_folder(monkeypatch: pytest.Monk
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"nowhere' is not a folder"):
         read_corpus("meld", tmp_path / "nowhere")
+
+
+def test_a_folder_may_be_given_as_text(tmp_path: Path) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "anger.wav").write_bytes(b"any sound")
+    row = "file,speaker,emotion,transcript,duration_s\nanger.wav,EB0,anger,nie,1.0\n"
+    (tmp_path / "manifests" / "nemo.csv").write_text(row, encoding="utf-8")
+    assert read_corpus("nemo", str(tmp_path)) == read_corpus("nemo", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("meld", "utterance_id"), ("emorynlp", "utterance_id"), ("emobank", "id")]
+)
+def test_a_collection_whose_text_has_no_ids_is_refused(name: str, column: str, tmp_path: Path) -> None:
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / f"{name}.csv").write_text("text,emotion,split,speaker,dialogue_id\nhi,joy,dev,Joey,d1\n")
+    with pytest.raises(CorpusError, match=f"has no column '{column}'"):
+        read_corpus(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", CORPORA)

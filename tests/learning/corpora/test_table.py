@@ -102,12 +102,15 @@ def test_two_label_columns_are_refused(tmp_path: Path, write_table: WriteTable) 
     ("name", "content", "words"),
     [
         ("t.xlsx", b"PK", r"t.xlsx'; valid extensions: .csv, .tsv, .jsonl, .parquet"),
-        ("t.jsonl", b'{"text": "a"}\n{"text"', "not JSON lines"),
-        ("t.jsonl", b'{"text": "a"}\n["b"]\n', "row 2 is not an object"),
-        ("t.jsonl", b'{"text": ["a"]}\n', "row 1: column 'text' holds a list"),
+        ("t.jsonl", b'{"text": "a"}\n\n{"text"', "line 3 is not JSON .*column 8.*one JSON object a line"),
+        ("t.jsonl", b'{"text": ' + b"1" * 5000 + b"}", "line 1 is not JSON"),
+        ("t.jsonl", b'\n{"text": "a"}\n["b"]\n', "line 3 is not an object"),
+        ("t.jsonl", b'\r\n{"text": ["a"]}\n', "line 2: column 'text' holds a list"),
         ("t.jsonl", b"\xff\xfe", "not UTF-8"),
         ("t.parquet", b"no parquet at all", "cannot be read as Parquet"),
-        ("t.csv", b"", "neither a column 'file' nor a column 'text'; it has no rows"),
+        ("t.csv", b"", "has no rows"),
+        ("t.csv", b"file,text,label\n", "has no rows; a row is an utterance"),
+        ("t.csv", b"text,label,text\na,b,c\n", "the column 'text' more than once"),
     ],
 )
 def test_a_damaged_table_is_one_line_of_error(name: str, content: bytes, words: str, tmp_path: Path) -> None:
@@ -115,6 +118,60 @@ def test_a_damaged_table_is_one_line_of_error(name: str, content: bytes, words: 
     with pytest.raises(CorpusError, match=words) as caught:
         read_table(tmp_path / name)
     assert "\n" not in str(caught.value)
+    assert caught.value.valid
+    assert caught.value.remedy
+    assert "layout" not in str(caught.value)
+
+
+def test_a_byte_order_mark_and_line_separators_inside_a_string_are_no_lines(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "one\u2028two"}\n{"text": "three"}\n', encoding="utf-8-sig")
+    assert [utterance.text for utterance in read_table(tmp_path / "t.jsonl").utterances] == ["one\u2028two", "three"]
+
+
+def test_a_table_without_a_usable_row_tells_its_first_problem(tmp_path: Path, write_table: WriteTable) -> None:
+    path = write_table(tmp_path / "t.csv", [["file", "label"], ["gone.wav", "sad"]])
+    with pytest.raises(CorpusError, match=r"no usable utterance; .*gone.wav: there is no file.*correct") as caught:
+        read_table(path)
+    assert "layout" not in str(caught.value)
+
+
+def test_any_column_with_two_ends_is_a_dimension_and_any_other_an_attribute(
+    tmp_path: Path, write_table: WriteTable
+) -> None:
+    header = ["text", "stress", "stress_low", "stress_high", "effort", "pitch_low"]
+    path = write_table(tmp_path / "t.csv", [header, ["fine", 2, 1, 7, 3, 80], ["odd", "much", 1, 7, 4, 90]])
+    corpus = read_table(path)
+    assert corpus.scales == {"stress": Scale(1, 7)}
+    assert corpus.utterances[0].dimensions == {"stress": 2.0}
+    assert corpus.utterances[0].attributes == {"effort": "3", "pitch_low": "80"}
+    assert corpus.problems == ("row 2: stress 'much' is not a number",)
+    assert read_table(path, {"effort": Scale(0, 9)}).utterances[0].dimensions == {"stress": 2.0, "effort": 3.0}
+
+
+def test_negative_votes_are_a_problem(tmp_path: Path, write_table: WriteTable) -> None:
+    path = write_table(tmp_path / "t.csv", [["text", "votes_angry", "votes_sad"], ["no", 3, 0], ["hm", -1, 2]])
+    corpus = read_table(path)
+    assert len(corpus.utterances) == 1
+    assert corpus.problems == ("row 2: votes_angry '-1' is a negative number of raters",)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        (["text", "label"], [["one", "Angry"], ["two", "sad"], ["three", "angry"]]),
+        (["text", "label"], [["one", "very  sad"], ["two", "very sad"]]),
+        (["text", "label", "votes_ANGRY"], [["one", "angry", 2]]),
+    ],
+)
+def test_a_label_that_is_written_in_two_ways_is_refused_with_both(
+    header: list[str], rows: list[list[object]], tmp_path: Path, write_table: WriteTable
+) -> None:
+    path = write_table(tmp_path / "t.csv", [header, *rows])
+    with pytest.raises(CorpusError, match=r"labels '.*' and '.*', which differ in case or blanks alone") as caught:
+        read_table(path)
+    first = rows[0][1]
+    assert f"'{first}'" in caught.value.given
+    assert caught.value.remedy.startswith(f"write '{first}' everywhere")
 
 
 @pytest.mark.parametrize("extension", ["csv", "jsonl", "parquet"])

@@ -40,8 +40,8 @@ def read_corpus(name: str, root: str | Path | None = None) -> Corpus:
     if separator and kind in OWN_DATA and path:
         return _reader(OWN_DATA, kind)(Path(path))
     if name not in CORPORA:
-        valid = (*CORPORA, *(f"{kind}:PATH" for kind in OWN_DATA))
-        raise CorpusError(f"corpus '{name}'", f"valid: {', '.join(valid)}", nearest(name, valid))
+        names = (*CORPORA, *(f"{kind}:PATH" for kind in OWN_DATA))
+        raise CorpusError(f"corpus '{name}'", f"valid: {', '.join(names)}", nearest(name, names))
     folder = root or os.environ.get("EMOBRIDGE_DATA")
     valid = f"valid: the folder of {name}, or of a collection that holds it"
     remedy = f"give it (emobridge corpus {name} FOLDER; --data FOLDER elsewhere) or set EMOBRIDGE_DATA"

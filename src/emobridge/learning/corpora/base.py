@@ -1,6 +1,6 @@
 """What a corpus is: utterances with their authors' own labels, never changed. Readers need no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,11 @@ class Utterance:
     dialogue: str | None = None
     duration_s: float | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_speech(utterances: Iterable[Utterance]) -> bool:
+    """Return whether any utterance has a recording; otherwise they are text alone."""
+    return any(utterance.audio for utterance in utterances)
 
 
 @dataclass(frozen=True)

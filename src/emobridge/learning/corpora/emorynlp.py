@@ -1,20 +1,10 @@
 """EmoryNLP: utterances of multi-party dialogue from a television series, 7 emotions, the authors' split; text only."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from emobridge.learning.corpora.base import Corpus, Utterance
-from emobridge.learning.corpora.manifests import (
-    SPLITS,
-    CorpusFacts,
-    Entry,
-    assemble,
-    collection_rows,
-    neither_layout,
-    read_rows,
-    text_utterance,
-)
+from emobridge.learning.corpora.manifests import SPLITS, CorpusFacts, Row, read_dialogues
 
 FACTS = CorpusFacts(
     name="emorynlp",
@@ -26,7 +16,6 @@ FACTS = CorpusFacts(
     source="https://github.com/declare-lab/MELD",
     original_layout="emorynlp_train_final.csv, emorynlp_dev_final.csv and emorynlp_test_final.csv",
 )
-PARTS = ("train", "dev", "test")
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode")
 # Speakers are written as a list of quoted names: ['Monica Geller', "Ross' mother"].
 _QUOTED = re.compile(r"'([^']*)'(?=\s*[,\]])|\"([^\"]*)\"")
@@ -34,31 +23,18 @@ _QUOTED = re.compile(r"'([^']*)'(?=\s*[,\]])|\"([^\"]*)\"")
 
 def read(root: Path) -> Corpus:
     """Read EmoryNLP from a collection, from a checkout of MELD's repository, or from the folder of its three tables."""
-    rows = collection_rows(root, FACTS.name)
-    if rows is not None:
-        entries = (text_utterance(f"{row['dialogue_id']}_{row['utterance_id']}", row, FACTS) for row in rows)
-        return assemble(FACTS, entries)
-    for folder in (root / "data" / "emorynlp", root):
-        if all((folder / f"emorynlp_{part}_final.csv").is_file() for part in PARTS):
-            return assemble(FACTS, _original(folder))
-    raise neither_layout(root, FACTS)
+    return read_dialogues(root, FACTS, "data/emorynlp", "emorynlp_{}_final.csv", COLUMNS, _utterance)
 
 
-def _original(folder: Path) -> Iterator[Entry]:
-    for part in PARTS:
-        for row in read_rows(folder / f"emorynlp_{part}_final.csv", COLUMNS):
-            scene = f"s{int(row['Season']):02d}e{int(row['Episode']):02d}_{row['Scene_ID']}"
-            yield Utterance(
-                id=f"{scene}_{row['Utterance_ID']}",
-                corpus=FACTS.name,
-                speaker=", ".join(first or second for first, second in _QUOTED.findall(row["Speaker"])) or None,
-                text=row["Utterance"] or None,
-                label=row["Emotion"].lower() or None,
-                split=SPLITS[part],
-                dialogue=scene,
-                attributes={
-                    "utterance_id": row["Utterance_ID"],
-                    "season": row["Season"],
-                    "episode": row["Episode"],
-                },
-            )
+def _utterance(part: str, row: Row) -> Utterance:
+    scene = f"s{int(row['Season']):02d}e{int(row['Episode']):02d}_{row['Scene_ID']}"
+    return Utterance(
+        id=f"{scene}_{row['Utterance_ID']}",
+        corpus=FACTS.name,
+        speaker=", ".join(first or second for first, second in _QUOTED.findall(row["Speaker"])) or None,
+        text=row["Utterance"] or None,
+        label=row["Emotion"].lower() or None,
+        split=SPLITS[part],
+        dialogue=scene,
+        attributes={"utterance_id": row["Utterance_ID"], "season": row["Season"], "episode": row["Episode"]},
+    )

@@ -7,7 +7,7 @@ that say why a row cannot be used; `assemble` makes the corpus, so that nothing 
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,15 +61,20 @@ def read_rows(path: Path, required: Iterable[str] = (), delimiter: str = ",") ->
                     raise CorpusError(given, f"columns: {', '.join(columns)}", "quote cells that hold the separator")
                 rows.append({column: value.strip() for column, value in row.items()})
             return rows
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"'{path}' is not UTF-8 text ({error.reason})", "valid: UTF-8", "save it as UTF-8") from error
     except csv.Error as error:
         raise CorpusError(
             f"'{path}' is not a readable table ({error})", "valid: cells with one separator", "save it as CSV"
         ) from error
-    except OSError as error:
-        valid = "valid: a file that exists and may be read"
-        raise CorpusError(f"'{path}' cannot be read ({error.strerror})", valid, "check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> CorpusError:
+    """Return the error for a text file that cannot be opened or is not UTF-8."""
+    if isinstance(error, UnicodeDecodeError):
+        return CorpusError(f"'{path}' is not UTF-8 text ({error.reason})", "valid: UTF-8", "save it as UTF-8")
+    valid = "valid: a file that exists and may be read"
+    return CorpusError(f"'{path}' cannot be read ({error.strerror})", valid, "check the path")
 
 
 def _require(path: Path, columns: list[str], required: Iterable[str]) -> None:
@@ -145,6 +150,40 @@ def text_utterance(identity: str, row: Row, facts: CorpusFacts) -> Utterance:
 
 def _attributes(row: Row) -> dict[str, str]:
     return {name: cell for name, cell in row.items() if cell and name not in _FIELDS}
+
+
+def read_dialogues(
+    root: Path,
+    facts: CorpusFacts,
+    checkout: str,
+    table: str,
+    columns: Iterable[str],
+    utterance: Callable[[str, Row], Utterance],
+) -> Corpus:
+    """Read dialogues from a collection, from a checkout of their repository, or from the folder of their three tables.
+
+    Args:
+        root: the collection, the checkout or the folder.
+        facts: the corpus.
+        checkout: where the tables lie in the checkout.
+        table: name of the published tables, ``{}`` for the part.
+        columns: what the published tables must have.
+        utterance: (part, row) -> the utterance of one row of a published table.
+
+    Raises:
+        CorpusError: the folder holds neither layout, or nothing usable.
+    """
+    rows = collection_rows(root, facts.name, "utterance_id")
+    if rows is not None:
+        return assemble(
+            facts, (text_utterance(f"{row['dialogue_id']}_{row['utterance_id']}", row, facts) for row in rows)
+        )
+    for folder in (root / checkout, root):
+        tables = {part: folder / table.format(part) for part in ("train", "dev", "test")}
+        if all(path.is_file() for path in tables.values()):
+            entries = (utterance(part, row) for part, path in tables.items() for row in read_rows(path, columns))
+            return assemble(facts, entries)
+    raise neither_layout(root, facts)
 
 
 def neither_layout(root: Path, facts: CorpusFacts) -> CorpusError:
