@@ -89,6 +89,8 @@ def _digest(recipe: Recipe, examples: Examples, parts: Parts) -> str:
     for array in (examples.targets, examples.allowed, examples.dimensions, parts.train, parts.validation, parts.test):
         whole.update(np.ascontiguousarray(array).tobytes())
     whole.update("\n".join(key or "" for key in examples.frame_keys).encode())
+    for row in np.flatnonzero(examples.presence[:, 1]):
+        whole.update(np.append(row, examples.token_ids[row]).tobytes())
     return whole.hexdigest()
 
 
