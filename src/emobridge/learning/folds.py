@@ -25,6 +25,7 @@ from emobridge.learning.near_duplicates import (
     near_duplicate_utterances,
     normalised_text,
 )
+from emobridge.learning.storage import write_json
 
 VERSION = 1
 
@@ -139,9 +140,7 @@ def write_folds(fold_file: FoldFile, path: Path) -> None:
         ],
         "excluded": [dataclasses.asdict(excluded) for excluded in fold_file.excluded],
     }
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_json(path, content, indent=1)
 
 
 def _part_to_json(part: Part) -> dict[str, Any]:

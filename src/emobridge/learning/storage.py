@@ -1,7 +1,9 @@
-"""Folders for results, and JSON on disk, whole or not at all."""
+"""Folders for results, and files in them, whole or not at all."""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,24 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write ``values`` as JSON; a kill leaves the file before it or the new one, never a half."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and put what was written there in the place of ``path`` once the block has ended.
+
+    A kill leaves the file before it or the new one, never a half; an error leaves the file before it alone.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Any, indent: int = 2) -> None:
+    """Write ``values`` as JSON, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(values, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

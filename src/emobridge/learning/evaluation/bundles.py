@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from emobridge.audio import load_audio
 from emobridge.bundle import Bundle
 from emobridge.errors import RecipeError
+from emobridge.learning.evaluation.estimates import predictions_of
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.features import Examples
 from emobridge.learning.training.loop import Progress, no_progress
@@ -37,27 +38,19 @@ def evaluate_bundle(
     for done, row in enumerate(rows):
         estimates.append(_estimate(runtime, examples, row))
         progress(done + 1, len(rows))
-    utterances = [examples.utterances[row] for row in rows]
-    chosen = np.array(rows, np.int64)
     even = 1.0 / max(1, len(examples.categories))
-    return Predictions(
-        categories=examples.categories,
-        dimensions=examples.dimension_names,
-        ids=_words([utterance.id for utterance in utterances]),
-        corpora=_words([utterance.corpus for utterance in utterances]),
-        speakers=_words([utterance.speaker or "" for utterance in utterances]),
-        folds=_words([fold] * len(rows)),
-        variants=_words([bundle.config.name] * len(rows)),
-        seeds=np.zeros(len(rows), np.int64),
-        presence=_words([one.presence for one in estimates]),
-        labels=_words([utterance.label or "" for utterance in utterances]),
-        truth=examples.targets[chosen] * bool(runtime.categories),
-        allowed=examples.allowed[chosen],
+    return predictions_of(
+        examples,
+        np.array(rows, np.int64),
+        presence=np.array([one.presence for one in estimates], dtype=np.str_),
         probabilities=_columns([one.probabilities for one in estimates], runtime.categories, examples.categories, even),
-        truth_dimensions=examples.rated_dimensions[chosen],
-        predicted_dimensions=_columns(
+        dimensions=_columns(
             [one.dimensions for one in estimates], runtime.dimensions, examples.dimension_names, np.nan
         ),
+        judged=bool(runtime.categories),
+        fold=fold,
+        variant=bundle.config.name,
+        seed=0,
     )
 
 
@@ -96,7 +89,3 @@ def _estimate(runtime: Runtime, examples: Examples, row: int) -> Estimate:
             "evaluate the bundle with a recipe that uses its modalities",
         )
     return runtime.estimate(acoustic, linguistic)
-
-
-def _words(values: list[str]) -> NDArray[np.str_]:
-    return np.array(values, dtype=np.str_)

@@ -146,24 +146,64 @@ def predict(
     A system without a category head is not judged on categories: their truth is left out.
     """
     logits, dimensions = estimate(system, examples, pairs)
-    rows, presence = pairs.labelled_by, pairs.presence
+    presence = pairs.presence
     temperatures = np.array([calibration[str(name)].temperature for name in presence], np.float32)
     everything = np.ones_like(logits, dtype=bool)
+    return predictions_of(
+        examples,
+        pairs.labelled_by,
+        presence=presence,
+        probabilities=masked_softmax(logits / temperatures[:, None], everything).astype(np.float32),
+        dimensions=dimensions,
+        judged=bool(system.config.fusion.categories),
+        fold=fold,
+        variant=variant,
+        seed=seed,
+    )
+
+
+def predictions_of(
+    examples: Examples,
+    rows: NDArray[np.int64],
+    *,
+    presence: NDArray[np.str_],
+    probabilities: NDArray[np.float32],
+    dimensions: NDArray[np.float32],
+    judged: bool,
+    fold: str,
+    variant: str,
+    seed: int,
+) -> Predictions:
+    """Return what was said of examples together with what their corpora say of them.
+
+    Args:
+        examples: a recipe's.
+        rows: (N,) which of them.
+        presence: (N,) what the system was given, see `PRESENCES`.
+        probabilities: (N, C) over the examples' categories.
+        dimensions: (N, K) on [0, 1], NaN where nothing was said.
+        judged: whether the categories count; if not, their truth is left out.
+        fold, variant, seed: of every row.
+    """
     utterances = [examples.utterances[row] for row in rows]
     return Predictions(
         categories=examples.categories,
         dimensions=examples.dimension_names,
-        ids=np.array([utterance.id for utterance in utterances], dtype=np.str_),
-        corpora=np.array([utterance.corpus for utterance in utterances], dtype=np.str_),
-        speakers=np.array([utterance.speaker or "" for utterance in utterances], dtype=np.str_),
-        folds=np.array([fold] * len(rows), dtype=np.str_),
-        variants=np.array([variant] * len(rows), dtype=np.str_),
+        ids=_words([utterance.id for utterance in utterances]),
+        corpora=_words([utterance.corpus for utterance in utterances]),
+        speakers=_words([utterance.speaker or "" for utterance in utterances]),
+        folds=_words([fold] * len(rows)),
+        variants=_words([variant] * len(rows)),
         seeds=np.full(len(rows), seed, np.int64),
         presence=presence,
-        labels=np.array([utterance.label or "" for utterance in utterances], dtype=np.str_),
-        truth=examples.targets[rows] * bool(system.config.fusion.categories),
+        labels=_words([utterance.label or "" for utterance in utterances]),
+        truth=examples.targets[rows] * judged,
         allowed=examples.allowed[rows],
-        probabilities=masked_softmax(logits / temperatures[:, None], everything).astype(np.float32),
+        probabilities=probabilities,
         truth_dimensions=examples.rated_dimensions[rows],
         predicted_dimensions=dimensions,
     )
+
+
+def _words(values: list[str]) -> NDArray[np.str_]:
+    return np.array(values, dtype=np.str_)

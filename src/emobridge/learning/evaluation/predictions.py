@@ -6,7 +6,6 @@ dimensions, the version that wrote it, and what the caller adds (recipe digest, 
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from emobridge.errors import CorpusError, OutputError
 from emobridge.learning.evaluation.metrics import vote_majority
+from emobridge.learning.storage import replacing
 from emobridge.registry import load_extra
 from emobridge.version import __version__
 
@@ -122,16 +122,12 @@ class Predictions:
         """
         _check_unique(self)
         table = _to_table(self, metadata)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            load_extra("pyarrow.parquet", "train").write_table(table, partial, compression="zstd")
-            partial.replace(path)
+            with replacing(path) as partial:
+                load_extra("pyarrow.parquet", "train").write_table(table, partial, compression="zstd")
         except OSError as error:
             given = f"predictions file '{path}': {error.strerror or 'the disk refused it'}"
             raise OutputError(given, "valid: a file in a folder that can be written", "give another path") from error
-        finally:
-            if partial.exists():
-                partial.unlink()
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":

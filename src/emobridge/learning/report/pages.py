@@ -1,13 +1,12 @@
 """A run's result as files: ``scores.json`` for programs and ``report.md`` for people."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, compare, score
 from emobridge.learning.report.tables import comparison_table, confusion_table, fold_table, score_table
-from emobridge.learning.storage import write_json
+from emobridge.learning.storage import replacing, write_json
 
 NOTE = (
     "Value [95 % interval, resampled over speakers]. UAR = mean of per-class recall, WAR = accuracy, CCC = "
@@ -30,9 +29,8 @@ def write_report(predictions: Predictions, reference: str, folder: Path, resampl
     scores = {name: score(part, resamples) for name, part in parts.items()}
     write_json(folder / "scores.json", {name: one.to_dict() for name, one in scores.items()})
     page = _page(scores, parts, reference, resamples)
-    partial = folder / f".report.md.{os.getpid()}.partial"
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(folder / "report.md")
+    with replacing(folder / "report.md") as partial:
+        partial.write_text(page, encoding="utf-8")
     return page
 
 

@@ -1,6 +1,5 @@
 """The state of a training as one safetensors file, replaced atomically; no pickle."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -9,6 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from emobridge.errors import BundleError
+from emobridge.learning.storage import replacing
 
 
 def save_checkpoint(
@@ -19,10 +19,9 @@ def save_checkpoint(
     tensors |= {f"average.{name}": value for name, value in average.items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     copies = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
-    save_file(copies, partial, metadata={"step": str(step), "digest": digest})
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file(copies, partial, metadata={"step": str(step), "digest": digest})
 
 
 def load_checkpoint(

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from emobridge.learning.batches import BatchStream, StreamConfig
 from emobridge.learning.features import Examples
 from emobridge.learning.losses import MultiTaskLoss
 from emobridge.learning.modality_masking import ModalityMasking
+from emobridge.learning.storage import replacing
 from emobridge.learning.system import EmotionSystem, measure_bands
 from emobridge.learning.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -271,9 +271,8 @@ class StepLog:
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines[:start] if line.endswith("}")]
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self._path = path
 
     def write(self, step: int, losses: Mapping[str, float]) -> None:
