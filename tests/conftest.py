@@ -1,16 +1,20 @@
-"""Shared fixtures: sound that resembles speech, and a tiny model directory whose graphs are real and whose weights
+"""Shared fixtures: speech of any length, and a tiny model directory whose graphs are real and whose weights
 are random. The graphs honour the interfaces of an exported model, so that what runs on them runs on any."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import soxr
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+import emobridge
+from emobridge.audio import load_audio
 from emobridge.bundle import (
     AcousticConfig,
     BundleConfig,
@@ -21,7 +25,7 @@ from emobridge.bundle import (
     TrainingCorpus,
     seal_bundle,
 )
-from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.labels import CATEGORIES, DIMENSIONS, FOUR_CATEGORIES
 
 ACOUSTIC_WIDTH, LINGUISTIC_WIDTH = 8, 12
@@ -32,25 +36,29 @@ FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 @pytest.fixture(scope="session")
 def speech_like() -> Callable[..., NDArray[np.float32]]:
-    """A function (seconds, seed=0, sample_rate_hz=16000) -> (N,) float32: voiced syllables in a little noise."""
+    """A function (seconds, seed=0, sample_rate_hz=16000) -> (N,) float32: real speech without pauses, in another order
+    for each seed."""
+    sample = load_audio(emobridge.sample(), sample_rate_hz=16_000)
+    slots = sample.reshape(6, -1)  # one clip in each, and pauses around it
+    spoken = slots[:, 14_400:27_200]
 
     def make(seconds: float, seed: int = 0, sample_rate_hz: int = 16_000) -> NDArray[np.float32]:
-        random = np.random.default_rng(seed)
-        time_s = np.arange(round(seconds * sample_rate_hz)) / sample_rate_hz
-        pitch_hz = random.uniform(90, 260) * (1 + 0.1 * np.sin(2 * np.pi * 0.7 * time_s))
-        phase = 2 * np.pi * np.cumsum(pitch_hz) / sample_rate_hz
-        voice = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 9))
-        syllables = 0.5 + 0.5 * np.sin(2 * np.pi * random.uniform(3, 5) * time_s)
-        return (0.1 * voice * syllables + 0.005 * random.standard_normal(len(time_s))).astype(np.float32)
+        speech = np.random.default_rng(seed).permutation(spoken).ravel()
+        whole = np.resize(speech, round(seconds * 16_000))
+        return whole if sample_rate_hz == 16_000 else soxr.resample(whole, 16_000, sample_rate_hz)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def build_toy_bundle() -> Callable[..., Path]:
-    """A function (directory, modalities=("acoustic", "linguistic")) -> directory, sealed."""
+    """A function (directory, modalities=("acoustic", "linguistic"), distance_threshold=None) -> directory, sealed."""
 
-    def build(directory: Path, modalities: tuple[str, ...] = ("acoustic", "linguistic")) -> Path:
+    def build(
+        directory: Path,
+        modalities: tuple[str, ...] = ("acoustic", "linguistic"),
+        distance_threshold: float | None = None,
+    ) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         if "acoustic" in modalities:
             _write_acoustic_graph(directory / "acoustic.onnx")
@@ -59,7 +67,8 @@ def build_toy_bundle() -> Callable[..., Path]:
             _write_tokenizer(directory / "tokenizer.json")
         _write_fusion_graph(directory / "fusion.onnx", modalities)
         (directory / "README.md").write_text("# A model for tests\n", encoding="utf-8")
-        seal_bundle(directory, _toy_config(modalities))
+        config = dataclasses.replace(_toy_config(modalities), distance_threshold=distance_threshold)
+        seal_bundle(directory, config)
         return directory
 
     return build
@@ -72,7 +81,7 @@ def toy_bundle(tmp_path_factory: pytest.TempPathFactory, build_toy_bundle: Calla
 
 
 def _toy_config(modalities: tuple[str, ...]) -> BundleConfig:
-    acoustic = AcousticConfig("compact", "acoustic.onnx", ACOUSTIC_WIDTH, "0" * 64, LogMelSettings())
+    acoustic = AcousticConfig("compact", "acoustic.onnx", ACOUSTIC_WIDTH, "0" * 64, FunctionalsSettings())
     linguistic = LinguisticConfig("minilm", "linguistic.onnx", "tokenizer.json", LINGUISTIC_WIDTH, "1" * 64)
     presences = ("acoustic", "linguistic", "both") if len(modalities) == 2 else modalities
     return BundleConfig(
@@ -101,19 +110,16 @@ def _toy_config(modalities: tuple[str, ...]) -> BundleConfig:
 
 
 def _write_acoustic_graph(path: Path) -> None:
-    """Every eighth frame through one dense layer: T_a = ceil(T / 8)."""
-    bands = LogMelSettings().bands
+    """Functionals through one dense layer."""
+    size = FunctionalsSettings().width
     nodes = [
         helper.make_node("MatMul", ["frames", "weights"], ["dense"]),
-        helper.make_node("Tanh", ["dense"], ["bounded"]),
-        helper.make_node("Slice", ["bounded", "start", "end", "axis", "step"], ["vectors"]),
-        helper.make_node("Slice", ["mask", "start", "end", "axis", "step"], ["vector_mask"]),
+        helper.make_node("Tanh", ["dense"], ["vectors"]),
+        helper.make_node("Identity", ["mask"], ["vector_mask"]),
     ]
-    steps = {"start": 0, "end": 2**31, "axis": 1, "step": 8}
-    constants = {name: np.array([value]) for name, value in steps.items()}
-    constants["weights"] = 0.05 * _random(1, bands, ACOUSTIC_WIDTH)
-    inputs = [("frames", FLOAT, ["B", "T", bands]), ("mask", BOOL, ["B", "T"])]
-    outputs = [("vectors", FLOAT, ["B", "T_a", ACOUSTIC_WIDTH]), ("vector_mask", BOOL, ["B", "T_a"])]
+    constants = {"weights": 0.005 * _random(1, size, ACOUSTIC_WIDTH)}
+    inputs = [("frames", FLOAT, ["B", "T", size]), ("mask", BOOL, ["B", "T"])]
+    outputs = [("vectors", FLOAT, ["B", "T", ACOUSTIC_WIDTH]), ("vector_mask", BOOL, ["B", "T"])]
     _write_graph(path, nodes, constants, inputs, outputs)
 
 
@@ -154,6 +160,10 @@ def _write_fusion_graph(path: Path, modalities: tuple[str, ...]) -> None:
         helper.make_node("Sigmoid", ["raw"], ["dimensions"]),
     ]
     inputs.append(("presence", BOOL, ["B", 2]))
+    outputs = [("logits", FLOAT, ["B", len(CATEGORIES)]), ("dimensions", FLOAT, ["B", len(DIMENSIONS)])]
+    if "acoustic" in modalities:
+        nodes.append(helper.make_node("ReduceL2", ["acoustic_mean", "time"], ["distance"], keepdims=0))
+        outputs.append(("distance", FLOAT, ["B"]))
     width = sum(widths[name] for name in modalities) + LINGUISTIC_WIDTH * ("linguistic" in modalities) + 2
     constants = {
         "category_weights": 0.4 * _random(3, width, len(CATEGORIES)),
@@ -163,7 +173,6 @@ def _write_fusion_graph(path: Path, modalities: tuple[str, ...]) -> None:
         "last": np.array([-1]),
         "time": np.array([1]),
     }
-    outputs = [("logits", FLOAT, ["B", len(CATEGORIES)]), ("dimensions", FLOAT, ["B", len(DIMENSIONS)])]
     _write_graph(path, nodes, constants, inputs, outputs)
 
 

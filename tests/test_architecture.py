@@ -24,13 +24,18 @@ def in_learning(names: str) -> tuple[str, ...]:
 # docs/architecture.md shows the same table with a line for each file.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "registry", "labels", "results"),
-    ("decoding", "audio", "segmentation", "transcripts", "speakers"),
-    ("graphs", "encoders", "bundle", "runtime"),
+    ("decoding", "audio", "segmentation", "graphs", "speech", "quality", "transcripts", "speakers"),
+    ("encoders", "bundle", "runtime"),
     ("timeline", "predict", "writers"),
-    ("learning", *in_learning("storage corpora weak_labels near_duplicates folds cache log_mel features batches")),
-    in_learning("attention model losses modality_masking compact minilm hub_encoders augmentation system"),
-    in_learning("training evaluation"),
-    in_learning("recipe preparation record report experiment export"),
+    (
+        "learning",
+        *in_learning(
+            "storage corpora weak_labels near_duplicates folds cache perturbations features partners batches orders"
+        ),
+    ),
+    in_learning("attention model losses modality_masking compact minilm hub_encoders system weak_teaching"),
+    in_learning("training evaluation domain"),
+    in_learning("recipe preparation frozen_texts record report experiment export"),
     ("", "server", "bulk", "cli_predict", "cli_learning", "cli"),
 )
 DOORS = len(LEVELS)
@@ -39,7 +44,7 @@ ROOTS = ("", "learning")  # Their modules have entries of their own.
 PROTOCOL_PACKAGES = {
     "transcripts": {"base"},
     "speakers": {"base"},
-    "encoders": {"base", "log_mel"},
+    "encoders": {"base", "log_mel", "descriptors", "functionals"},
     "writers": {"base"},
     "learning.corpora": {"base", "manifests", "table"},
 }

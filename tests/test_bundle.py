@@ -45,6 +45,13 @@ def test_config_written_is_config_read(config_values: dict[str, Any]) -> None:
     assert BundleConfig.from_dict(config.to_dict()) == config
 
 
+def test_a_threshold_of_distance_may_be_there_or_not(config_values: dict[str, Any]) -> None:
+    assert "distance_threshold" not in config_values
+    assert BundleConfig.from_dict(config_values).distance_threshold is None
+    measured = change(config_values, "distance_threshold", 1.5)
+    assert BundleConfig.from_dict(measured).to_dict() == measured
+
+
 def test_sealing_twice_gives_the_same_bundle(own_bundle: Path) -> None:
     first = load_bundle(own_bundle)
     assert seal_bundle(own_bundle, first.config) == first
@@ -66,8 +73,9 @@ def test_a_model_of_one_modality_has_one_presence(tmp_path: Path, build_toy_bund
         ("surprise", 1, "unknown key 'surprise'"),
         ("categoris", [], "did you mean 'categories'?"),
         ("temperature", ..., "'temperature' is missing"),
-        ("encoders.acoustic.settings.bands", ..., "'bands' is missing"),
-        ("encoders.acoustic.settings.bands", "many", "bands is 'many'"),
+        ("encoders.acoustic.settings.version", ..., "'version' is missing"),
+        ("encoders.acoustic.settings.version", "first", "version is 'first'"),
+        ("encoders.acoustic.settings.version", 2, "functionals of version 2"),
         ("encoders.acoustic.dimension", True, "dimension is True"),
         ("encoders", {}, "encoders is empty"),
         ("encoders.acoustic", "compact", "acoustic is 'compact'"),
@@ -81,6 +89,8 @@ def test_a_model_of_one_modality_has_one_presence(tmp_path: Path, build_toy_bund
         ("conformal.both", ..., "conformal is given for"),
         ("conformal.both.half_width", {"tension": 0.1}, "tension"),
         ("window_s", -1.0, "window_s"),
+        ("distance_threshold", 0.0, "distance_threshold is not above 0"),
+        ("distance_threshold", "far", "distance_threshold is 'far'"),
         ("name", 3, "name is 3"),
         ("training_data.0.speakers", "few", "speakers is 'few'"),
     ],

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emobridge.errors import LabelError
-from emobridge.labels import CATEGORIES, FOUR_CATEGORIES, Scale, label_map, view_probabilities
+from emobridge.labels import CATEGORIES, CATEGORY_SETS, FOUR_CATEGORIES, Scale, label_map, view_probabilities
 
 SOURCES = ("crema_d", "ravdess", "emodb", "nemo", "meld", "emorynlp", "common")
-maps = pytest.mark.parametrize("target", ["seven", "four"])
+maps = pytest.mark.parametrize("target", ["nine", "seven", "four"])
 sources = pytest.mark.parametrize("source", SOURCES)
 ends = st.floats(-1e6, 1e6)
 
@@ -39,10 +39,30 @@ def test_every_raw_label_is_kept_or_declared_lost(source: str, target: str) -> N
 
 
 @sources
-def test_the_four_class_map_is_the_seven_class_map_without_three(source: str) -> None:
-    seven, four = label_map(source, "seven"), label_map(source, "four")
-    for raw, category in seven.forward.items():
-        assert four.translate(raw) == (category if category in FOUR_CATEGORIES else None)
+@pytest.mark.parametrize("target", ["seven", "four"])
+def test_a_smaller_set_is_the_nine_class_map_without_what_it_has_no_place_for(source: str, target: str) -> None:
+    nine, smaller = label_map(source, "nine"), label_map(source, target)
+    assert nine.forward.keys() == smaller.forward.keys()
+    for raw, category in nine.forward.items():
+        assert smaller.translate(raw) == (category if category in CATEGORY_SETS[target] else None)
+
+
+def test_each_set_of_categories_begins_with_the_next_smaller_one() -> None:
+    assert [len(names) for names in CATEGORY_SETS.values()] == [9, 7, 4]
+    for name, names in CATEGORY_SETS.items():
+        assert len(set(names)) == len(names)
+        assert label_map("common", name).target == names
+        assert names[:4] == FOUR_CATEGORIES
+        assert names[:7] == CATEGORIES[: len(names)]
+
+
+def test_calm_and_bored_are_categories_of_nine_and_of_no_smaller_set() -> None:
+    for source, raw, category in (
+        ("ravdess", "calm", "calm"),
+        ("emodb", "boredom", "bored"),
+        ("mine", "bored", "bored"),
+    ):
+        assert [label_map(source, target).translate(raw) for target in CATEGORY_SETS] == [category, None, None]
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, unique=True))
@@ -78,7 +98,8 @@ def test_lost_votes_are_dropped_and_the_rest_renormalised() -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: label_map("meld", "nine"), r"'nine'; valid: own, seven, four"),
+        (lambda: label_map("meld", "eight"), r"'eight'; valid: own, nine, seven, four"),
+        (lambda: label_map("meld", "nin"), r"did you mean 'nine'\?"),
         (lambda: label_map("meld", "seven").translate("joyy"), r"'joyy'.*meld-seven v1.*did you mean 'joy'\?"),
         (lambda: label_map("meld", "seven").translate("JOY"), r"'JOY'.*did you mean 'joy'\?"),
         (lambda: label_map("mine", "own", ("Calm", "Very Sad")).translate("very sad "), r"did you mean 'Very Sad'\?"),

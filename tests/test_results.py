@@ -28,6 +28,7 @@ segments = st.builds(
     categories_90=st.lists(names).map(tuple),
     modalities=st.sampled_from([(), ("acoustic",), ("linguistic",), ("acoustic", "linguistic")]),
     flags=st.lists(st.sampled_from(["too_short", "silence"])).map(tuple),
+    abstain=st.none() | st.sampled_from(["silence", "out_of_domain"]),
 )
 summaries = st.builds(
     Summary, times, st.none() | names, shares=st.dictionaries(names, shares), mean=numbers, spread=numbers
@@ -63,6 +64,7 @@ def test_rows_hold_every_segment_with_the_same_columns(result: Result) -> None:
         assert {name: row[f"prob_{name}"] for name in segment.probabilities} == segment.probabilities
         assert {name: row[name] for name in segment.dimensions} == segment.dimensions
         assert row["modalities"] == "+".join(segment.modalities)
+        assert (row["flags"], row["abstain"]) == ("+".join(segment.flags), segment.abstain)
 
 
 def test_a_data_frame_is_the_rows() -> None:

@@ -72,6 +72,17 @@ def test_the_temperature_of_the_presence_is_applied(
     np.testing.assert_allclose(calibrated, powered / powered.sum(), rtol=1e-4)
 
 
+def test_sound_beyond_the_threshold_is_out_of_domain_and_words_never_are(
+    tmp_path: Path, build_toy_bundle: Callable[..., Path]
+) -> None:
+    distance = float(np.linalg.norm(ACOUSTIC.mean(axis=0)))
+    for name, threshold, far in (("near", 1.01 * distance, False), ("far", 0.99 * distance, True)):
+        runtime = Runtime(load_bundle(build_toy_bundle(tmp_path / name, distance_threshold=threshold)), threads=1)
+        assert runtime.estimate(ACOUSTIC, None).out_of_domain == far
+        assert runtime.estimate(ACOUSTIC, LINGUISTIC).out_of_domain == far
+        assert not runtime.estimate(None, LINGUISTIC).out_of_domain
+
+
 def test_no_token_is_no_linguistic_modality(bundle: Bundle) -> None:
     nothing = TokenVectors(np.zeros((0, 12), np.float32), ())
     runtime = Runtime(bundle, threads=1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from emobridge.errors import AudioError
-from emobridge.segmentation import SILENCE_DBFS, TOO_SHORT_S, fixed_windows, window_flags
+from emobridge.segmentation import fixed_windows
 
 RATE_HZ = 100
 lengths = st.integers(0, 1000)
@@ -89,16 +89,3 @@ def test_windows_come_as_the_recording_is_read_and_memory_is_bounded() -> None:
 def test_a_window_shorter_than_a_sample_is_refused(window_s: float) -> None:
     with pytest.raises(AudioError, match=rf"{window_s} s.*0\.01 s"):
         next(fixed_windows([ramp(10)], RATE_HZ, window_s))
-
-
-@pytest.mark.parametrize("rate_hz", [4_000, 16_000, 44_100])
-def test_flags_name_the_short_and_the_silent(rate_hz: int) -> None:
-    enough = round(TOO_SHORT_S * rate_hz)
-    floor = 10 ** (SILENCE_DBFS / 20)
-    loud = np.full(enough, floor * 1.01, dtype=np.float32)
-    quiet = np.full(enough, floor * 0.99, dtype=np.float32)
-    assert window_flags(loud, rate_hz) == ()
-    assert window_flags(quiet, rate_hz) == ("silence",)
-    assert window_flags(loud[1:], rate_hz) == ("too_short",)
-    assert window_flags(quiet[1:], rate_hz) == ("too_short", "silence")
-    assert window_flags(quiet[:0], rate_hz) == ("too_short", "silence")

@@ -1,5 +1,6 @@
 """Laws of summaries: weighted by time, over judged segments alone."""
 
+import dataclasses
 import math
 import statistics
 
@@ -68,7 +69,9 @@ def test_mean_and_spread_of_equal_durations_are_those_of_the_textbook(valences: 
 
 def test_a_segment_that_was_not_judged_counts_for_nothing() -> None:
     segments = [judged(0, 2, 0.9, 0.2), judged(2, 3, 0.3, 0.8)]
-    assert summarise([*segments, Segment(3, 100, flags=("silence",))]) == summarise(segments)
+    silent = Segment(3, 100, flags=("silence",), abstain="silence")
+    strange = dataclasses.replace(judged(3, 100, 0.1, 0.1), flags=("out_of_domain",), abstain="out_of_domain")
+    assert summarise([*segments, silent, strange]) == summarise(segments)
 
 
 def test_nothing_judged_is_an_empty_summary() -> None:

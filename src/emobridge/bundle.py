@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
-from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import BundleError, nearest
 from emobridge.labels import MODALITIES, PRESENCES
 
@@ -35,7 +35,7 @@ class AcousticConfig:
     graph: str
     dimension: int
     fingerprint: str
-    settings: LogMelSettings
+    settings: FunctionalsSettings
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ class BundleConfig:
         views: name -> a subset of the categories.
         window_s: length of the windows that a recording is cut into.
         temperature, conformal: for each presence (``acoustic``, ``linguistic``, ``both``) that the encoders allow.
+        distance_threshold: sound that lies further than this from what the model learned from is out of its domain;
+            None where the fusion graph measures no distance.
         files: name -> sha256 of every other file in the directory; `seal_bundle` fills it.
     """
 
@@ -125,6 +127,7 @@ class BundleConfig:
     conformal: Mapping[str, ConformalConfig]
     training_data: tuple[TrainingCorpus, ...]
     files: Mapping[str, str] = field(default_factory=dict)
+    distance_threshold: float | None = None
     format_version: int = FORMAT_VERSION
 
     @property
@@ -152,6 +155,8 @@ class BundleConfig:
         """Return the configuration as plain JSON-ready values."""
         plain: dict[str, Any] = _plain(asdict(self))
         plain["encoders"] = {name: encoder for name, encoder in plain["encoders"].items() if encoder is not None}
+        if self.distance_threshold is None:
+            del plain["distance_threshold"]
         return {"format_version": plain.pop("format_version"), **plain}
 
 
@@ -242,6 +247,9 @@ def _check(config: BundleConfig) -> None:
         f"conformal is given for {_list(config.conformal)}": set(config.conformal) != set(config.presences),
         "a scale is not a lower and an upper end": any(len(ends) != 2 or ends[0] >= ends[1] for ends in ranges),
         "a temperature is not above 0": any(value <= 0 for value in config.temperature.values()),
+        "distance_threshold is not above 0": config.distance_threshold is not None and config.distance_threshold <= 0,
+        "distance_threshold needs an acoustic encoder": config.distance_threshold is not None
+        and config.encoders.acoustic is None,
         "window_s or sample_rate_hz is not above 0": min(config.window_s, config.sample_rate_hz) <= 0,
         f"files lacks one of {_list(graphs)}": not set(graphs) <= set(config.files),
     }

@@ -86,13 +86,16 @@ def crossvalidate(
     data: Data = None,
     overrides: Overrides = None,
     folds: Annotated[list[int] | None, typer.Option("--fold", min=1, help="Only this fold; may be repeated.")] = None,
+    leave_corpus_out: Annotated[
+        bool, typer.Option("--leave-corpus-out", help="One fold a corpus: train on the others, test on all of it.")
+    ] = False,
     threads: Threads = None,
 ) -> None:
     """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers."""
     chosen = _read(recipe, overrides, threads)
     experiment = load_extra("emobridge.learning.experiment", "train")
     with _progress() as report:
-        predictions = experiment.crossvalidate(chosen, data, out, folds, report)
+        predictions = experiment.crossvalidate(chosen, data, out, folds, report, leave_corpus_out=leave_corpus_out)
     _print_report(predictions, chosen, out)
 
 

@@ -15,6 +15,7 @@ from emobridge.errors import LabelError, nearest
 
 CATEGORIES = ("angry", "happy", "neutral", "sad", "fearful", "disgusted", "surprised")
 FOUR_CATEGORIES = ("angry", "happy", "neutral", "sad")
+CATEGORY_SETS = {"nine": (*CATEGORIES, "calm", "bored"), "seven": CATEGORIES, "four": FOUR_CATEGORIES}
 DIMENSIONS = ("valence", "arousal", "dominance")
 MODALITIES = ("acoustic", "linguistic")
 PRESENCES = ("acoustic", "linguistic", "both")
@@ -114,18 +115,18 @@ def _label_map(name: str, version: int, target: tuple[str, ...], forward: Mappin
 
 
 # Version 1. A label comes first in its line's category when it is the one to translate back to.
-_TO_SEVEN: dict[str, dict[str, str | None]] = {
+_TO_NINE: dict[str, dict[str, str | None]] = {
     "crema_d": {
         "angry": "angry", "happy": "happy", "neutral": "neutral", "sad": "sad", "fear": "fearful",
         "disgust": "disgusted",
     },
     "ravdess": {
         "angry": "angry", "happy": "happy", "neutral": "neutral", "sad": "sad", "fearful": "fearful",
-        "disgust": "disgusted", "surprised": "surprised", "calm": None,
+        "disgust": "disgusted", "surprised": "surprised", "calm": "calm",
     },
     "emodb": {
         "anger": "angry", "happiness": "happy", "neutral": "neutral", "sadness": "sad", "fear": "fearful",
-        "disgust": "disgusted", "boredom": None,
+        "disgust": "disgusted", "boredom": "bored",
     },
     "nemo": {
         "anger": "angry", "happiness": "happy", "neutral": "neutral", "sadness": "sad", "fear": "fearful",
@@ -139,39 +140,37 @@ _TO_SEVEN: dict[str, dict[str, str | None]] = {
         "mad": "angry", "joyful": "happy", "neutral": "neutral", "sad": "sad", "scared": "fearful",
         "peaceful": None, "powerful": None,
     },
-    # What people call these seven in tables of their own.
+    # What people call these nine in tables of their own.
     "common": {
         "angry": "angry", "anger": "angry", "ang": "angry", "mad": "angry", "frustrated": None, "frustration": None,
         "happy": "happy", "happiness": "happy", "hap": "happy", "joy": "happy", "joyful": "happy", "excited": "happy",
         "excitement": "happy", "neutral": "neutral", "neu": "neutral", "sad": "sad", "sadness": "sad",
         "fearful": "fearful", "fear": "fearful", "afraid": "fearful", "scared": "fearful",
         "disgusted": "disgusted", "disgust": "disgusted", "surprised": "surprised", "surprise": "surprised",
-        "calm": None, "boredom": None, "bored": None, "contempt": None, "other": None,
+        "calm": "calm", "boredom": "bored", "bored": "bored", "contempt": None, "other": None,
     },
 }  # fmt: skip
 
 
 def label_map(source: str, target: str, labels: tuple[str, ...] = ()) -> LabelMap:
-    """Return the map from ``source`` (a corpus name, or ``common``) to ``target`` (``own``, ``seven`` or ``four``).
+    """Return the map from ``source`` (a corpus name, or ``common``) to ``target`` (``own`` or one of `CATEGORY_SETS`).
 
     Args:
         source: a corpus with a map of its own; any other corpus uses ``common``.
-        target: ``own`` keeps the corpus's labels, ``seven`` is `CATEGORIES`, ``four`` is `FOUR_CATEGORIES` (the
-            IEMOCAP-style view: the other three are lost).
+        target: ``own`` keeps the corpus's labels; ``nine``, ``seven`` and ``four`` (the IEMOCAP-style view) are common
+            sets, which lose the labels that they have no place for.
         labels: the corpus's raw labels, needed for ``own`` alone.
 
     Raises:
-        LabelError: the target is not one of the three.
+        LabelError: there is no such target.
     """
     if target == "own":
         return _label_map(f"{source}-own", 1, labels, {label: label for label in labels})
-    key = source if source in _TO_SEVEN else "common"
-    if target == "seven":
-        return _label_map(f"{key}-seven", 1, CATEGORIES, _TO_SEVEN[key])
-    if target == "four":
-        forward = {raw: to if to in FOUR_CATEGORIES else None for raw, to in _TO_SEVEN[key].items()}
-        return _label_map(f"{key}-four", 1, FOUR_CATEGORIES, forward)
-    valid = ("own", "seven", "four")
+    key = source if source in _TO_NINE else "common"
+    if target in CATEGORY_SETS:
+        forward = {raw: to if to in CATEGORY_SETS[target] else None for raw, to in _TO_NINE[key].items()}
+        return _label_map(f"{key}-{target}", 1, CATEGORY_SETS[target], forward)
+    valid = ("own", *CATEGORY_SETS)
     raise LabelError(f"label map target '{target}'", f"valid: {', '.join(valid)}", nearest(target, valid))
 
 

@@ -2,7 +2,7 @@
 
 Design: a window knows nothing of its neighbours, so that a long file gives what its windows give alone, and sound is
 read in blocks, so that its length costs no memory. A window that holds no speech to judge is judged by its words
-alone, and without words not at all: silence yields no invented emotion.
+alone, and without words not at all: silence, noise and music yield no invented emotion.
 """
 
 import math
@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from emobridge.audio import probe, read_blocks
 from emobridge.bundle import Bundle
 from emobridge.decoding import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
+from emobridge.encoders.base import TokenVectors
 from emobridge.errors import AudioError
+from emobridge.quality import BRIEF_S, FAR_S, UNHEARD, abstention, is_unsure, window_flags
 from emobridge.results import Result, Segment
-from emobridge.runtime import Runtime
-from emobridge.segmentation import Window, fixed_windows, window_flags
+from emobridge.runtime import Estimate, Runtime
+from emobridge.segmentation import Window, fixed_windows
+from emobridge.speech import SpeechDetector
 from emobridge.timeline import summarise, summarise_speakers
 from emobridge.transcripts import READERS, Transcript, read_transcript
 
 Recording = str | Path | tuple[NDArray[Any], int]
-UNHEARD = {"too_short", "silence"}  # flags of windows whose sound says nothing
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, view: str | None = None, threads: int | None = None) -> None:
         self.bundle = bundle
         self.runtime = Runtime(bundle, threads, view)
+        self._detector = SpeechDetector()
 
     def predict(
         self,
@@ -111,25 +114,29 @@ class Predictor:
     def _segment(self, window: Window | None, text: str, warnings: list[str]) -> Segment:
         """Return the segment of a window with the words in it; without a window, of the words alone."""
         start_s, end_s = (window.start_s, window.end_s) if window else (0.0, 0.0)
-        flags = window_flags(window.samples, self.bundle.config.sample_rate_hz) if window else ()
-        heard, read = None, None
-        if window and self.runtime.acoustic and not UNHEARD.intersection(flags):
-            heard = self.runtime.acoustic.encode(window.samples)
-        if self.runtime.linguistic and text.strip():
-            read = self.runtime.linguistic.encode(text)
-            if read.truncated:
-                warnings.append(
-                    f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
-                )
-        spoken = read is not None and len(read.vectors) > 0
-        if heard is None and not spoken:
-            return Segment(start_s, end_s, flags=flags)
+        flags: tuple[str, ...] = ()
+        heard = None
+        if window is not None:
+            flags = window_flags(window.samples, self.bundle.config.sample_rate_hz, self._detector)
+            if self.runtime.acoustic and not set(UNHEARD).intersection(flags):
+                heard = self.runtime.acoustic.encode(window.samples)
+        read = self._read(text)
+        if read is not None and read.truncated:
+            warnings.append(f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused")
+        if heard is None and read is None:
+            return Segment(start_s, end_s, flags=flags, abstain=abstention(flags))
         estimate = self.runtime.estimate(heard, read)
+        if estimate.out_of_domain and end_s - start_s >= FAR_S:
+            flags = (*flags, "out_of_domain")
+            # Words that are there need no sound that the model does not know.
+            estimate = estimate if read is None else self.runtime.estimate(None, read)
+        if self._is_unsure(estimate, end_s - start_s):
+            flags = (*flags, "low_confidence")
         probabilities = dict(zip(self.runtime.categories, estimate.probabilities.tolist(), strict=True))
         return Segment(
             start_s,
             end_s,
-            text=text if spoken else None,
+            text=text if read is not None else None,
             category=max(probabilities, key=probabilities.__getitem__, default=None),
             probabilities=probabilities,
             dimensions=dict(zip(self.runtime.dimensions, estimate.dimensions.tolist(), strict=True)),
@@ -137,6 +144,23 @@ class Predictor:
             categories_90=estimate.categories_90,
             modalities=("acoustic", "linguistic") if estimate.presence == "both" else (estimate.presence,),
             flags=flags,
+            abstain=abstention(flags) if read is None else None,
+        )
+
+    def _read(self, text: str) -> TokenVectors | None:
+        """Return the token vectors of ``text``; None where it has none, or the model reads none."""
+        if self.runtime.linguistic is None or not text.strip():
+            return None
+        read = self.runtime.linguistic.encode(text)
+        return read if len(read.vectors) else None
+
+    def _is_unsure(self, estimate: Estimate, duration_s: float) -> bool:
+        """Return whether little can be relied on: brief sound alone, or categories that are hardly told apart."""
+        if estimate.presence == "acoustic" and duration_s < BRIEF_S:
+            return True
+        top = estimate.probabilities.max(initial=0.0)
+        return len(self.runtime.categories) > 0 and is_unsure(
+            float(top), len(estimate.categories_90), len(self.runtime.categories)
         )
 
     def _doubts(self, transcript: str | Path | Transcript | None) -> list[str]:

@@ -26,7 +26,10 @@ class Segment:
         intervals: dimension -> (low, high), 90 % intervals, only where the model measured them on rated labels.
         categories_90: the categories that together hold the truth nine times in ten.
         modalities: which of ``acoustic`` and ``linguistic`` the estimate rests on.
-        flags: why to be careful: ``too_short``, ``silence``.
+        flags: why to be careful: ``too_short``, ``silence``, ``noise``, ``music``, ``clipped``, ``out_of_domain``,
+            ``low_confidence``; docs/behaviour.md tells what each means.
+        abstain: the flag for which no judgement should be used, None where one can. Of sound that holds no speech there
+            is no judgement; of sound that is ``out_of_domain`` there is one, for those who want to see it.
     """
 
     start_s: float
@@ -40,6 +43,7 @@ class Segment:
     categories_90: tuple[str, ...] = ()
     modalities: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    abstain: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,8 @@ class Result:
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a segment, the columns of CSV and Parquet; a missing value is None.
 
-        Columns: file, start_s, end_s, speaker, text, category, prob_<category>..., one a dimension, modalities, flags
-        (the last two joined with ``+``).
+        Columns: file, start_s, end_s, speaker, text, category, prob_<category>..., one a dimension, modalities, flags,
+        abstain (several modalities or flags are joined with ``+``).
         """
         categories = list(dict.fromkeys(name for segment in self.segments for name in segment.probabilities))
         dimensions = list(dict.fromkeys(name for segment in self.segments for name in segment.dimensions))
@@ -130,6 +134,7 @@ class Result:
                 **{name: segment.dimensions.get(name) for name in dimensions},
                 "modalities": "+".join(segment.modalities),
                 "flags": "+".join(segment.flags),
+                "abstain": segment.abstain,
             }
             for segment in self.segments
         ]

@@ -30,6 +30,8 @@ class Estimate:
         intervals: dimension -> (low, high) within [0, 1]: 90 % intervals, for measured dimensions alone.
         categories_90: the categories that together hold the truth nine times in ten, most probable first.
         presence: what it rests on: ``acoustic``, ``linguistic`` or ``both``.
+        out_of_domain: whether the sound lies further from what the model learned from than its threshold allows; never
+            where there is no sound, or the model measures no distance.
     """
 
     probabilities: NDArray[np.float32]
@@ -37,6 +39,7 @@ class Estimate:
     intervals: Mapping[str, tuple[float, float]]
     categories_90: tuple[str, ...]
     presence: str
+    out_of_domain: bool = False
 
 
 class Runtime:
@@ -67,7 +70,7 @@ class Runtime:
         self.dimensions = tuple(dimension.name for dimension in config.dimensions)
         self.acoustic = _acoustic_encoder(bundle, threads)
         self.linguistic = _linguistic_encoder(bundle, threads)
-        heads = {"logits": config.categories, "dimensions": config.dimensions}
+        heads = {"logits": config.categories, "dimensions": config.dimensions, "distance": config.distance_threshold}
         self._fusion = Graph(bundle.path / FUSION_GRAPH, tuple(name for name, head in heads.items() if head), threads)
 
     def estimate(
@@ -102,7 +105,12 @@ class Runtime:
             intervals(dimensions, self.dimensions, conformal.half_width),
             category_set(probabilities, self.categories, conformal.category_threshold),
             presence,
+            acoustic is not None and self._is_far(outputs),
         )
+
+    def _is_far(self, outputs: Mapping[str, NDArray[Any]]) -> bool:
+        threshold = self.bundle.config.distance_threshold
+        return threshold is not None and float(outputs["distance"][0]) > threshold
 
     def _feeds(
         self,

@@ -1,4 +1,4 @@
-"""A recording in pieces that can be judged one by one: fixed windows, and why to be careful with one."""
+"""A recording in pieces that can be judged one by one: fixed windows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,9 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import AudioError
-
-TOO_SHORT_S = 0.3
-SILENCE_DBFS = -60.0
 
 
 @dataclass(frozen=True)
@@ -62,21 +59,6 @@ def fixed_windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, wi
         held_samples = len(rest)
     if held_samples:
         yield _window(start, np.concatenate(held), sample_rate_hz)
-
-
-def window_flags(samples: NDArray[np.float32], sample_rate_hz: int) -> tuple[str, ...]:
-    """Return why to be careful with mono ``samples`` (N,): none, one or both of the following.
-
-    ``too_short``: shorter than `TOO_SHORT_S`, less than a syllable or two.
-    ``silence``: root mean square under `SILENCE_DBFS`, where 0 dBFS is a root mean square of 1; no samples are silent.
-    """
-    flags = []
-    if len(samples) < TOO_SHORT_S * sample_rate_hz:
-        flags.append("too_short")
-    power = float(np.square(samples, dtype=np.float64).sum()) / max(len(samples), 1)
-    if power < 10 ** (SILENCE_DBFS / 10):
-        flags.append("silence")
-    return tuple(flags)
 
 
 def _window(start: int, samples: NDArray[np.float32], sample_rate_hz: int) -> Window:

@@ -9,9 +9,10 @@ from emobridge.results import Segment, Summary
 def summarise(segments: Iterable[Segment]) -> Summary:
     """Return the summary of the segments that were judged, each weighted by its duration.
 
-    Segments without any modality are left out. Where no judged segment has a duration (text alone), all count the same.
+    Segments that abstain or rest on nothing are left out. Where no judged segment has a duration (text alone), all
+    count the same.
     """
-    judged = [segment for segment in segments if segment.modalities]
+    judged = [segment for segment in segments if segment.modalities and segment.abstain is None]
     durations_s = [segment.end_s - segment.start_s for segment in judged]
     total_s = math.fsum(durations_s)
     weights = durations_s if total_s > 0 else [1.0] * len(judged)

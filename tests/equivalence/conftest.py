@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from emobridge.learning.domain import Domain
 from emobridge.learning.model import Fusion, FusionConfig, FusionModel, Pooling
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -35,6 +36,16 @@ def make_model() -> Callable[..., FusionModel]:
         return FusionModel(FusionConfig.sized(24, **{**fields, **encoders, **values})).eval()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def domain() -> Domain:
+    """Of vectors as wide as those that the models hear."""
+    generator = torch.Generator().manual_seed(3)
+    made = Domain(10)
+    made.mean.copy_(0.3 * torch.randn(20, generator=generator))
+    made.whitening.copy_(torch.randn(20, 20, generator=generator))
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.domain import Domain, FusionWithDistance
 from emobridge.learning.export import ACOUSTIC_AXES, export_fusion, export_graph
 from emobridge.learning.model import Fusion, FusionConfig
 from emobridge.learning.system import EmotionSystem, SystemConfig
@@ -27,8 +29,11 @@ def run_graph(session: onnxruntime.InferenceSession, inputs: dict[str, Tensor]) 
     return session.run(None, {each.name: inputs[each.name].numpy() for each in session.get_inputs()})
 
 
-def assert_graph_equals_model(path: Path, system: EmotionSystem, make_inputs: Callable) -> None:
+def assert_graph_equals_model(
+    path: Path, system: EmotionSystem, make_inputs: Callable, domain: Domain | None = None
+) -> None:
     session = load_graph(path)
+    fusion = system.fusion if domain is None else FusionWithDistance(system.fusion, domain)
     for seed, (frames, tokens) in enumerate(SIZES):
         for presence in PRESENCES:
             presences = [presence] + [(True, True)] * (len(frames) - 1)
@@ -40,7 +45,7 @@ def assert_graph_equals_model(path: Path, system: EmotionSystem, make_inputs: Ca
             if config.linguistic_dimension is None:
                 given[2:5] = [None, None, None]
             with torch.no_grad():
-                expected = system.fusion(*given)
+                expected = fusion(*given)
             found = run_graph(session, dict(zip(NAMES, inputs, strict=True)))
             for one, other in zip(found, expected, strict=True):
                 np.testing.assert_allclose(one, other.numpy(), atol=1e-4, rtol=0)
@@ -53,6 +58,18 @@ def test_fusion(make_model: Callable, make_inputs: Callable, fusion: Fusion, tim
     assert_graph_equals_model(tmp_path / "fusion.onnx", system, make_inputs)
 
 
+@pytest.mark.parametrize("linguistic_dimension", [12, None])
+def test_fusion_with_distance(
+    make_model: Callable, make_inputs: Callable, domain: Domain, linguistic_dimension: int | None, tmp_path: Path
+) -> None:
+    config: FusionConfig = make_model(fusion="concat", linguistic_dimension=linguistic_dimension).config
+    system = EmotionSystem(SystemConfig(config)).eval()
+    export_fusion(system, tmp_path / "fusion.onnx", domain)
+    outputs = [output.name for output in load_graph(tmp_path / "fusion.onnx").get_outputs()]
+    assert outputs == ["logits", "dimensions", "distance"]
+    assert_graph_equals_model(tmp_path / "fusion.onnx", system, make_inputs, domain)
+
+
 @pytest.mark.parametrize("absent", ["acoustic", "linguistic"])
 def test_fusion_of_a_single_modality(make_model: Callable, make_inputs: Callable, absent: str, tmp_path: Path) -> None:
     config: FusionConfig = make_model(**{f"{absent}_dimension": None}).config
@@ -63,13 +80,15 @@ def test_fusion_of_a_single_modality(make_model: Callable, make_inputs: Callable
 
 def test_compact_encoder(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    encoder = CompactEncoder(CompactConfig(bands=16, channels=(4, 6, 8), width=12, layers=2, heads=3, kernel=5)).eval()
-    example = (torch.randn(2, 33, 16), torch.ones(2, 33, dtype=torch.bool))
+    encoder, size = CompactEncoder(CompactConfig(width=12)).eval(), FunctionalsSettings().width
+    encoder.mean.copy_(torch.randn(size))
+    encoder.deviation.copy_(0.5 + torch.rand(size))
+    example = (torch.randn(2, 3, size), torch.ones(2, 3, dtype=torch.bool))
     export_graph(encoder, example, tmp_path / "acoustic.onnx", ACOUSTIC_AXES)
     session = load_graph(tmp_path / "acoustic.onnx")
-    for frames in ([1], [8, 3], [9, 9, 70], [100]):
+    for frames in ([1], [1, 1, 1], [8, 3], [40]):
         mask = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
-        batch = torch.randn(len(frames), max(frames), 16)
+        batch = 9 * torch.randn(len(frames), max(frames), size)
         with torch.no_grad():
             vectors, vector_mask = encoder(batch, mask)
         found, found_mask = run_graph(session, {"frames": batch, "mask": mask})

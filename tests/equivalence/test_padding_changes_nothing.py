@@ -7,7 +7,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.domain import Domain
 from emobridge.learning.model import Fusion, Pooling
 
 same_fixtures = settings(
@@ -62,6 +64,16 @@ def test_pooling(make_model: Callable, make_inputs: Callable, pooling: Pooling) 
     torch.testing.assert_close(alone, wider, atol=1e-6, rtol=0)
 
 
+@same_fixtures
+@given(frames=st.lists(st.integers(1, 9), min_size=2, max_size=4))
+def test_distance(make_inputs: Callable, domain: Domain, frames: list[int]) -> None:
+    vectors, mask, *_ = make_inputs(frames, [1] * len(frames))
+    together = domain(vectors, mask)
+    for item, length in enumerate(frames):
+        alone = domain(vectors[item : item + 1, :length], mask[item : item + 1, :length])
+        torch.testing.assert_close(alone[0], together[item], atol=1e-5, rtol=1e-5)
+
+
 def test_a_single_modality_and_several_encoder_layers(make_model: Callable, make_inputs: Callable) -> None:
     model = make_model(linguistic_dimension=None, acoustic_layers=3)
     vectors, mask, *_, presence = make_inputs([7, 4], [1, 1])
@@ -73,16 +85,15 @@ def test_a_single_modality_and_several_encoder_layers(make_model: Callable, make
 
 
 @same_fixtures
-@given(frames=st.lists(st.integers(1, 70), min_size=2, max_size=4))
+@given(frames=st.lists(st.integers(1, 9), min_size=2, max_size=4))
 def test_compact_encoder(frames: list[int]) -> None:
     torch.manual_seed(0)
-    config = CompactConfig(bands=16, channels=(4, 6, 8), width=12, layers=2, heads=3, kernel=5)
-    encoder = CompactEncoder(config).eval()
+    encoder, size = CompactEncoder(CompactConfig(width=12)).eval(), FunctionalsSettings().width
     mask = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
-    batch = torch.randn(len(frames), max(frames), 16).masked_fill(~mask[:, :, None], float("nan"))
+    batch = torch.randn(len(frames), max(frames), size).masked_fill(~mask[:, :, None], float("nan"))
     together, together_mask = encoder(batch, mask)
     for item, length in enumerate(frames):
         alone, alone_mask = encoder(batch[item : item + 1, :length], mask[item : item + 1, :length])
         assert alone_mask.all()
-        assert together_mask[item].sum() == alone.shape[1]
-        torch.testing.assert_close(alone[0], together[item, : alone.shape[1]], atol=1e-5, rtol=0)
+        assert together_mask[item].sum() == length
+        torch.testing.assert_close(alone[0], together[item, :length], atol=1e-5, rtol=0)

@@ -34,7 +34,7 @@ SPEAKERS = ("anna", "ben", "cleo", "dan", "eva", "finn")
 LABELS = {"angry": (230.0, 6.0, "angry", 0.2, 0.8), "neutral": (150.0, 4.0, "today", 0.5, 0.5)}
 LABELS["sad"] = (100.0, 2.0, "sad", 0.2, 0.3)
 CLIPS = 2  # of each speaker and label
-TINY = CompactConfig(channels=(4, 4, 8), width=16, layers=1, heads=2, kernel=3, dropout=0.1)
+TINY = CompactConfig(width=16, input_dropout=0.1, dropout=0.1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -97,8 +97,8 @@ def toy_values(toy_table: Path) -> Callable[..., dict[str, Any]]:
     """A function (modalities=("acoustic",), **sections) -> the plain values of a recipe over the table."""
 
     def make(modalities: tuple[str, ...] = ("acoustic",), **sections: Any) -> dict[str, Any]:
-        channels = {"channels": [4, 4, 8], "width": 16, "layers": 1, "heads": 2, "kernel": 3, "dropout": 0.1}
-        encoders = {"acoustic": channels, "linguistic": {"trainable_layers": 1}}
+        acoustic = {"width": 16, "input_dropout": 0.1, "dropout": 0.1}
+        encoders = {"acoustic": acoustic, "linguistic": {"trainable_layers": 1}}
         corpus = {"name": f"table:{toy_table}", "modalities": list(modalities)}
         return {
             "name": "toy",

@@ -1,6 +1,7 @@
-"""Laws of batches: what is in one depends on the seed and its number alone; nothing is lost or added."""
+"""Laws of batches: what is in one depends on the seed and its number alone; nothing is lost or added; mixing sums."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import RecipeError
-from emobridge.learning.batches import BatchStream, StreamConfig, collate, sampling_probabilities
+from emobridge.learning.batches import Batch, BatchStream, StreamConfig, collate, mix, sampling_probabilities
 from emobridge.learning.cache import ArrayCache
 from emobridge.learning.corpora.base import Utterance
 from emobridge.learning.features import Examples
 
-Row = tuple[int, int, int, int | None]  # corpus, frames, tokens beside the two special ones, category
+Row = tuple[int, int, int, int | None]  # corpus, clips (0 or 1), tokens beside the two special ones, category
+WIDTH = FunctionalsSettings().width
 CATEGORIES = ("angry", "happy", "sad")
 
 
 def examples_of(folder: Path, rows: Sequence[Row]) -> Examples:
-    """Return examples whose first frame and whose tokens tell which row they are."""
-    cache = ArrayCache(folder, np.float16, 64)
+    """Return examples whose functionals and whose tokens tell which row they are."""
+    cache = ArrayCache(folder, np.float16, WIDTH)
     targets = np.zeros((len(rows), 3), np.float32)
-    for index, (_, frames, _, category) in enumerate(rows):
-        cache.add(str(index), np.random.default_rng(index).standard_normal((frames, 64)))
+    for index, (_, clips, _, category) in enumerate(rows):
+        if clips:
+            cache.add(str(index), np.random.default_rng(index).standard_normal((clips, WIDTH)))
         if category is not None:
             targets[index, category] = 1
     return Examples(
@@ -45,7 +48,7 @@ def examples_of(folder: Path, rows: Sequence[Row]) -> Examples:
         ),
         frame_keys=tuple(str(index) if row[1] else None for index, row in enumerate(rows)),
         frame_counts=np.array([row[1] for row in rows]),
-        settings=LogMelSettings(),
+        settings=FunctionalsSettings(),
         cache=cache,
     )
 
@@ -59,34 +62,34 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     for index in range(40):
         sound, text = kinds[index % 3]
         label = None if index % 7 == 0 else index % 3 if index % 2 else (index + 1) % 3
-        rows.append((index % 3, sound * int(random.integers(5, 90)), text * int(random.integers(1, 9)), label))
+        rows.append((index % 3, sound, text * int(random.integers(1, 9)), label))
     return examples_of(tmp_path_factory.mktemp("mixed"), rows)
 
 
-def stream_of(examples: Examples, kind: Any, seed: int = 1, longest_s: float = 9.0, batch_size: int = 4) -> BatchStream:
-    config = StreamConfig(kind, batch_size)
-    return BatchStream(examples, np.arange(len(examples)), config, (1.0, 1.0, 1.0), seed, longest_s)
+def stream_of(examples: Examples, kind: Any, seed: int = 1, batch_size: int = 4, **fields: float) -> BatchStream:
+    config = StreamConfig(kind, batch_size, **fields)
+    return BatchStream(examples, np.arange(len(examples)), config, (1.0, 1.0, 1.0), seed)
 
 
 def equal(one: Any, other: Any) -> bool:
     return all(
-        torch.equal(torch.nan_to_num(value), torch.nan_to_num(getattr(other, name)))
+        value is getattr(other, name) or torch.equal(torch.nan_to_num(value), torch.nan_to_num(getattr(other, name)))
         for name, value in vars(one).items()
     )
 
 
 @given(
-    st.sampled_from(["natural", "acoustic", "linguistic", "paired"]),
+    st.sampled_from([("natural", 0.0), ("acoustic", 0.0), ("acoustic", 0.3), ("linguistic", 0.0), ("paired", 0.0)]),
     st.integers(0, 99),
     st.lists(st.integers(0, 40), min_size=1, max_size=6),
 )
 @settings(max_examples=25, deadline=None)
 def test_a_batch_depends_on_the_seed_and_its_number_alone(
-    mixed: Examples, kind: str, seed: int, numbers: list[int]
+    mixed: Examples, kind: tuple[str, float], seed: int, numbers: list[int]
 ) -> None:
-    jumping = stream_of(mixed, kind, seed, longest_s=0.3)
+    jumping = stream_of(mixed, kind[0], seed, mixup=kind[1])
     for number in numbers:
-        fresh = stream_of(mixed, kind, seed, longest_s=0.3)
+        fresh = stream_of(mixed, kind[0], seed, mixup=kind[1])
         assert equal(jumping.batch(number), fresh.batch(number))
 
 
@@ -120,18 +123,77 @@ def test_the_absent_is_absent_and_text_alone_brings_its_own_labels(mixed: Exampl
     assert_array_equal(batch.targets.numpy(), mixed.targets[[0, 1]])
 
 
-@given(st.integers(1, 120), st.integers(0, 5))
-@settings(max_examples=30, deadline=None)
-def test_a_crop_is_an_unbroken_piece_of_the_asked_length(mixed: Examples, longest_frames: int, seed: int) -> None:
-    whole = mixed.frames(1)
-    middle = collate(mixed, [1], [None], longest_frames / 100)
-    drawn = collate(mixed, [1], [None], longest_frames / 100, np.random.default_rng(seed))
-    for batch in (middle, drawn):
-        piece = batch.frames[0][batch.frame_mask[0]].numpy()
-        assert len(piece) == min(longest_frames, len(whole))
-        assert any(np.array_equal(piece, whole[start : start + len(piece)]) for start in range(len(whole)))
-    start = (len(whole) - len(piece)) // 2
-    assert_array_equal(middle.frames[0].numpy(), whole[start : start + len(piece)])
+@given(st.lists(st.integers(0, 39), min_size=1, max_size=9), st.floats(0.05, 5), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_mixed_clip_keeps_at_least_half_of_itself_and_takes_the_rest_from_one_of_its_corpus(
+    mixed: Examples, drawn: list[int], parameter: float, seed: int
+) -> None:
+    rows = [row for row in drawn if mixed.frame_counts[row]] or [1]
+    plain = collate(mixed, rows, [None] * len(rows))
+    found = mix(plain, mixed.corpora[rows], parameter, np.random.default_rng(seed))
+    for row, index in enumerate(rows):
+        shares = [share_of(plain, found, row, other) for other in range(len(rows))]
+        fitting = [other for other, share in enumerate(shares) if share is not None]
+        assert fitting
+        for other in fitting:
+            share = shares[other]
+            assert share is not None
+            assert 0.5 <= share <= 1.0
+            for name in ("targets", "dimensions"):
+                before, after = getattr(plain, name), getattr(found, name)
+                torch.testing.assert_close(
+                    after[row], share * before[row] + (1 - share) * before[other], equal_nan=True
+                )
+        assert any(mixed.corpora[rows[other]] == mixed.corpora[index] for other in fitting)
+    kept = ("frame_mask", "token_ids", "token_mask", "presence", "allowed", "weak", "rows", "pairing")
+    assert all(torch.equal(getattr(found, name), getattr(plain, name)) for name in kept)
+
+
+def share_of(plain: Batch, found: Batch, row: int, other: int) -> float | None:
+    """Return how much of itself a mixed clip kept if the rest is that of another; None if it is not."""
+    own, rest, whole = plain.frames[row, 0], plain.frames[other, 0], found.frames[row, 0]
+    difference = own - rest
+    share = 1.0 if not difference.any() else float((whole - rest) @ difference / (difference @ difference))
+    fits = torch.allclose(whole, share * own + (1 - share) * rest, atol=1e-4)
+    return min(share, 1.0) if fits and share > 0.4999 else None
+
+
+def test_mixing_keeps_the_sum_of_labels_within_a_corpus(mixed: Examples) -> None:
+    rows = np.flatnonzero((mixed.frame_counts > 0) & (mixed.targets.sum(axis=1) > 0))
+    found = mix(collate(mixed, rows, [None] * len(rows)), mixed.corpora[rows], 0.3, np.random.default_rng(0))
+    torch.testing.assert_close(found.targets.sum(dim=1), torch.ones(len(rows)))
+    assert (found.targets.max(dim=1).values < 0.999).any()
+
+
+def test_a_clip_that_is_alone_in_its_corpus_stays_as_it_is(mixed: Examples) -> None:
+    rows = [1, 2, 5]
+    assert len({mixed.corpora[row] for row in (1, 2)}) == 2
+    plain = collate(mixed, rows[:2], [None] * 2)
+    assert equal(mix(plain, mixed.corpora[rows[:2]], 0.3, np.random.default_rng(1)), plain)
+
+
+def test_a_dimension_that_either_clip_lacks_is_missing(mixed: Examples) -> None:
+    rows = np.flatnonzero((mixed.frame_counts > 0) & (mixed.corpora == 1))
+    plain = collate(mixed, rows, [None] * len(rows))
+    lacking = replace(plain, dimensions=torch.where(torch.arange(len(rows))[:, None] % 3 == 0, torch.nan, 0.5))
+    found = mix(lacking, mixed.corpora[rows], 0.3, np.random.default_rng(2))
+    missing = found.dimensions.isnan()[:, 0]
+    assert missing[::3].all()
+    assert len(rows) > missing.sum() > len(rows[::3])
+    assert (found.dimensions[~missing] == 0.5).all()
+
+
+def test_a_stream_mixes_if_asked_to_and_draws_the_same_clips(mixed: Examples) -> None:
+    plain, mixing = (stream_of(mixed, "acoustic", batch_size=8, mixup=mixup) for mixup in (0.0, 0.3))
+    batches = [(plain.batch(number), mixing.batch(number)) for number in range(4)]
+    assert all(torch.equal(one.rows, other.rows) for one, other in batches)
+    assert not all(torch.equal(one.frames, other.frames) for one, other in batches)
+
+
+@pytest.mark.parametrize("kind", ["natural", "linguistic", "paired"])
+def test_only_clips_are_mixed(kind: Any) -> None:
+    with pytest.raises(RecipeError, match=f"a '{kind}' stream with mixup; only clips are mixed; leave it out"):
+        StreamConfig(kind, mixup=0.2)
 
 
 def test_streams_hide_what_they_are_not_about(mixed: Examples) -> None:
@@ -153,8 +215,8 @@ def test_a_paired_clip_meets_a_sentence_of_its_category(mixed: Examples) -> None
 
 
 @pytest.mark.parametrize(("kind", "rows"), [
-    ("acoustic", [(0, 0, 3, 0)]), ("linguistic", [(0, 9, 0, 0)]), ("paired", [(0, 9, 0, 0)]),
-    ("paired", [(0, 9, 3, None)]),
+    ("acoustic", [(0, 0, 3, 0)]), ("linguistic", [(0, 1, 0, 0)]), ("paired", [(0, 1, 0, 0)]),
+    ("paired", [(0, 1, 3, None)]),
 ])  # fmt: skip
 def test_a_stream_with_nothing_to_draw_from_is_refused(tmp_path: Path, kind: str, rows: list[Row]) -> None:
     with pytest.raises(RecipeError, match=f"'{kind}' stream"):
@@ -179,7 +241,7 @@ def test_corpora_are_drawn_by_weight_and_root_of_size(
 ) -> None:
     sizes, weights = zip(*corpora, strict=True)
     examples = make_pool(sizes)
-    probabilities = sampling_probabilities(examples, np.arange(len(examples)), weights)
+    probabilities = sampling_probabilities(examples, np.arange(len(examples)), weights, 0.5)
     assert probabilities.sum() == pytest.approx(1)
     expected = np.array(weights) * np.sqrt(sizes)
     shares = np.bincount(examples.corpora, probabilities)
@@ -191,16 +253,32 @@ def test_corpora_are_drawn_by_weight_and_root_of_size(
 
 def test_a_rare_category_is_drawn_more_often_than_it_occurs_and_never_more_than_a_frequent_one(tmp_path: Path) -> None:
     rows: list[Row] = [(0, 0, 1, 0)] * 16 + [(0, 0, 1, 1)] * 4 + [(0, 0, 1, None)] * 5
-    probabilities = sampling_probabilities(examples_of(tmp_path, rows), np.arange(25), [1.0])
+    probabilities = sampling_probabilities(examples_of(tmp_path, rows), np.arange(25), [1.0], 0.5)
     frequent, rare, unlabelled = probabilities[:16], probabilities[16:20], probabilities[20:]
     assert rare[0] == pytest.approx(2 * frequent[0])  # the root of 16 / 4
     assert rare.sum() < frequent.sum()
     assert frequent[0] < unlabelled[0] < rare[0]
 
 
+@given(st.lists(st.integers(1, 20), min_size=3, max_size=3), st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_balance_leads_from_drawing_categories_as_they_occur_to_drawing_them_evenly(
+    tmp_path_factory: pytest.TempPathFactory, counts: list[int], balance: float
+) -> None:
+    rows: list[Row] = [(0, 0, 1, category) for category, count in enumerate(counts) for _ in range(count)]
+    examples = examples_of(tmp_path_factory.mktemp("counted"), rows)
+    probabilities = sampling_probabilities(examples, np.arange(len(rows)), [1.0], balance)
+    expected = np.array(counts) ** (1.0 - balance)
+    shares = [probabilities[examples.targets[:, category] == 1].sum() for category in range(3)]
+    np.testing.assert_allclose(shares, expected / expected.sum())
+    for extreme, even in ((0.0, np.array(counts) / len(rows)), (1.0, np.full(3, 1 / 3))):
+        drawn = sampling_probabilities(examples, np.arange(len(rows)), [1.0], extreme)
+        np.testing.assert_allclose(examples.targets.T @ drawn, even, rtol=1e-6)
+
+
 def test_a_corpus_of_weight_zero_is_never_drawn_and_one_must_weigh(make_pool: Callable[..., Examples]) -> None:
     examples = make_pool([2, 3])
     rows = np.arange(len(examples))
-    assert not sampling_probabilities(examples, rows, (0, 1))[examples.corpora == 0].any()
+    assert not sampling_probabilities(examples, rows, (0, 1), 0.5)[examples.corpora == 0].any()
     with pytest.raises(RecipeError, match="a weight above 0"):
-        sampling_probabilities(examples, rows, (0, 0))
+        sampling_probabilities(examples, rows, (0, 0), 0.5)

@@ -20,10 +20,7 @@ dimensions = ["valence"]
 [[data.corpora]]
 name = "table:{table}"
 [acoustic]
-channels = [4, 4, 8]
 width = 16
-layers = 1
-kernel = 3
 [model]
 width = 16
 refinement_layers = 0
@@ -153,6 +150,7 @@ def test_an_interrupted_crossvalidation_goes_on_with_the_same_command(
         (("train", "RECIPE", "--out", "RECIPE"), "mine.toml' cannot be made"),
         (("crossvalidate", "RECIPE", "--out", "OUT", "--set", "evaluation.folds=9"), "9 parts; table-toy has 6"),
         (("crossvalidate", "RECIPE", "--out", "OUT", "--set", "data.dimensions=['joy']"), "data.dimensions 'joy'"),
+        (("crossvalidate", "RECIPE", "--out", "OUT", "--leave-corpus-out"), "two corpora with sound are needed"),
         (("evaluate", "gone", "RECIPE", "--out", "OUT"), "model 'gone'"),
         (("export", "gone", "--out", "OUT"), "run.json cannot be read"),
         (("corpus", "table:gone.csv"), "'gone.csv' cannot be read"),

@@ -29,7 +29,7 @@ from emobridge.learning.experiment import crossvalidate
 from emobridge.learning.recipe import override, parse_recipe
 torch.set_num_threads(1)
 def report(what, done, total):
-    if (what, done) == ("toy, fold-2", 3):
+    if (what, done) == ("toy, train fold-2", 3):
         os.kill(os.getpid(), signal.SIGKILL)
 crossvalidate(parse_recipe(json.loads(sys.argv[1])), None, Path(sys.argv[2]), [1, 2], report)
 """
@@ -55,7 +55,7 @@ def test_every_variant_is_judged_on_the_test_part_of_every_fold(toy_run: Any) ->
         assert np.isnan(mine.predicted_dimensions).all() == (variant == "categories-alone")
     assert_equal(found, Predictions.read(toy_run.folder / PREDICTIONS))
     names = {path.name for path in (toy_run.folder / "toy" / "fold-1").iterdir()}
-    assert names == {"checkpoint.safetensors", "steps.jsonl", "run.json", PREDICTIONS}
+    assert names == {"checkpoint.safetensors", "steps.jsonl", "run.json", "domain.safetensors", PREDICTIONS}
 
 
 def test_what_is_done_is_not_done_again(toy_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def test_a_killed_run_goes_on_in_another_process_as_if_never_stopped(toy_run: An
     resumed = crossvalidate(
         toy_run.recipe, None, tmp_path / "run", [1, 2], lambda what, done, _: steps.setdefault(what, []).append(done)
     )
-    assert "toy, fold-1" not in steps
-    assert steps["toy, fold-2"] == [3, 4, 5, 6]  # from the checkpoint after two steps
+    assert "toy, train fold-1" not in steps
+    assert steps["toy, train fold-2"] == [3, 4, 5, 6]  # from the checkpoint after two steps
     assert_equal(resumed, toy_run.predictions)
 
 
@@ -92,6 +92,33 @@ def test_a_folder_of_another_recipe_is_refused(toy_run: Any, tmp_path: Path, key
     override(values, key, value)
     with pytest.raises(RecipeError, match=r"another training, of digest \w+; .*; choose another --out, or delete it"):
         crossvalidate(parse_recipe(values), None, tmp_path / "run", [1])
+
+
+def test_a_corpus_left_out_is_predicted_whole_stored_and_not_done_again(
+    write_toy_table: Callable[..., Path],
+    toy_values: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tables = [write_toy_table(tmp_path / name).rename(tmp_path / name / f"{name}.csv") for name in ("one", "two")]
+    values = toy_values()
+    values["data"]["corpora"] = [{"name": f"table:{table}"} for table in tables]
+    values["training"]["steps"] = 1
+    recipe = parse_recipe(values)
+    found = crossvalidate(recipe, None, tmp_path / "run", leave_corpus_out=True)
+    for name in ("table-one", "table-two"):
+        mine = found.select(found.folds == f"without-{name}")
+        assert set(mine.corpora) == {name}
+        assert len(set(mine.ids)) == len(mine) == 36
+        assert_equal(mine, Predictions.read(tmp_path / "run" / "toy" / f"without-{name}" / PREDICTIONS))
+    monkeypatch.setattr(experiment, "train_system", no_training)
+    again = crossvalidate(recipe, None, tmp_path / "run", [2], leave_corpus_out=True)
+    assert_equal(again, found.select(found.corpora == "table-two"))
+
+
+def test_a_recipe_of_one_corpus_leaves_none_out(toy_run: Any, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="two corpora with sound are needed"):
+        crossvalidate(toy_run.recipe, None, tmp_path, leave_corpus_out=True)
 
 
 def test_changed_labels_or_sound_are_another_training(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import emobridge
 from emobridge.audio import load_audio
 from emobridge.bundle import BundleConfig
 from emobridge.encoders.base import TokenVectors
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import CorpusError, OutputError
 from emobridge.graphs import Graph
 from emobridge.learning.export import export, load_system, quantise
@@ -56,13 +58,13 @@ def fuse(system: EmotionSystem, acoustic: NDArray[Any] | None, linguistic: NDArr
         return [output[0].numpy() for output in system.fusion(*inputs, positions, presence)]
 
 
-@given(st.lists(st.integers(1, 150), min_size=1, max_size=3), st.integers(0, 99))
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=3), st.integers(0, 99))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_acoustic_graph_is_the_encoder_at_any_length(
     exported: Any, system: EmotionSystem, lengths: list[int], seed: int
 ) -> None:
     random = np.random.default_rng(seed)
-    frames = random.standard_normal((len(lengths), max(lengths), 64)).astype(np.float32)
+    frames = random.standard_normal((len(lengths), max(lengths), FunctionalsSettings().width)).astype(np.float32)
     mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
     graph = Graph(exported.bundle.path / "acoustic.onnx", ("vectors", "vector_mask"), threads=1)
     found = graph.run({"frames": frames, "mask": mask})
@@ -109,8 +111,8 @@ def test_the_int8_text_graph_stays_near_the_encoder(exported: Any, system: Emoti
         assert_allclose(found.dimensions, dimensions, atol=INT8)
 
 
-def test_what_is_exported_predicts(exported: Any, toy_table: Path) -> None:
-    result = emobridge.load(exported.bundle.path, threads=1).predict(toy_table.parent / "anna-sad-0.wav", "i am sad")
+def test_what_is_exported_predicts(exported: Any, speech_like: Callable[..., NDArray[np.float32]]) -> None:
+    result = emobridge.load(exported.bundle.path, threads=1).predict((speech_like(1.5), 16_000), "i am sad")
     (segment,) = result.segments
     assert segment.modalities == ("acoustic", "linguistic")
     assert set(segment.probabilities) == {"angry", "neutral", "sad"}
@@ -118,12 +120,14 @@ def test_what_is_exported_predicts(exported: Any, toy_table: Path) -> None:
     assert "dominance" not in segment.intervals  # nobody rated it
 
 
-def test_an_exported_model_that_only_hears_predicts(toy_run: Any, toy_table: Path, tmp_path: Path) -> None:
+def test_an_exported_model_that_only_hears_predicts(
+    toy_run: Any, speech_like: Callable[..., NDArray[np.float32]], tmp_path: Path
+) -> None:
     bundle = export(toy_run.folder / "categories-alone" / "fold-2", tmp_path / "bundle")
     names = {"README.md", "acoustic.onnx", "config.json", "fusion.onnx", "fusion.safetensors"}
     assert set(content(bundle.path)) == names
     assert bundle.config.presences == ("acoustic",)
-    (segment,) = emobridge.load(bundle.path, threads=1).predict(toy_table.parent / "anna-sad-0.wav").segments
+    (segment,) = emobridge.load(bundle.path, threads=1).predict((speech_like(1.5), 16_000)).segments
     assert segment.dimensions == {}
     assert sum(segment.probabilities.values()) == pytest.approx(1)
 
@@ -163,11 +167,25 @@ def test_the_bundle_tells_where_it_comes_from(exported: Any, toy_run: Any) -> No
     assert "| valence | rated | rated |" in card
 
 
+def test_the_card_tells_of_corpora_left_out_by_folds_of_the_same_recipe(toy_run: Any, tmp_path: Path) -> None:
+    for name in ("fold-1", "fold-2"):
+        shutil.copytree(toy_run.folder / "toy" / name, tmp_path / "toy" / name)
+    card = export(tmp_path / "toy" / "fold-1", tmp_path / "alone").path / "README.md"
+    assert "Corpora left out" not in card.read_text(encoding="utf-8")
+    shutil.copytree(toy_run.folder / "toy" / "fold-2", tmp_path / "toy" / "without-elsewhere")
+    shutil.copytree(toy_run.folder / "categories-alone" / "fold-2", tmp_path / "toy" / "without-another")
+    (tmp_path / "toy" / "without-unfinished").mkdir()
+    card = export(tmp_path / "toy" / "fold-1", tmp_path / "beside").path / "README.md"
+    section = card.read_text(encoding="utf-8").partition("## Corpora left out")[2].partition("##")[0]
+    assert [line.split()[1] for line in section.splitlines() if line.startswith("| ")] == ["corpus", "elsewhere"]
+
+
 def test_weights_for_further_training_leave_the_released_ones_out(exported: Any, system: EmotionSystem) -> None:
     found = load_file(exported.bundle.path / "fusion.safetensors")
     expected = {name: value for name, value in system.state_dict().items() if not name.startswith("linguistic.")}
     assert found.keys() == expected.keys()
-    assert all(torch.equal(value, expected[name]) for name, value in found.items())
+    assert all(torch.equal(value, expected[name].to(value.dtype)) for name, value in found.items())
+    assert all(value.dtype == torch.float16 for value in found.values() if value.is_floating_point())
 
 
 def test_a_folder_that_is_no_bundle_is_left_alone(toy_run: Any, tmp_path: Path) -> None:

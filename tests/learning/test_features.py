@@ -10,7 +10,7 @@ import soundfile
 from numpy.testing import assert_array_equal
 
 from emobridge.audio import load_audio
-from emobridge.encoders.log_mel import LogMelSettings, log_mel
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import AudioError, CorpusError, LabelError, RecipeError
 from emobridge.labels import Scale, label_map
 from emobridge.learning import features
@@ -103,7 +103,7 @@ def test_own_labels_must_be_shared_and_may_stand_in_any_order(build: Callable[..
     examples = build(first, second)
     assert examples.categories == ("angry", "sad")
     assert_array_equal(examples.targets, [[0, 1], [0, 1]])
-    with pytest.raises(RecipeError, match=r"'own' for toy, third.*'seven' or 'four'"):
+    with pytest.raises(RecipeError, match=r"'own' for toy, third.*'nine', 'seven' or 'four'"):
         build(first, third)
 
 
@@ -114,13 +114,30 @@ def test_own_labels_beside_a_corpus_without_labels(build: Callable[..., Examples
     assert_array_equal(examples.corpora, [0, 1])
 
 
-def test_frames_are_those_of_the_predicting_front_end(toy_examples: Callable[..., Examples]) -> None:
+def test_functionals_are_those_of_the_predicting_front_end(toy_examples: Callable[..., Examples]) -> None:
     examples = toy_examples()
     for row in (0, 17, 35):
-        expected = log_mel(load_audio(examples.utterances[row].audio), LogMelSettings())
+        expected = FunctionalsSettings().frames(load_audio(examples.utterances[row].audio, sample_rate_hz=16_000))
         assert examples.frames(row).dtype == np.float32
-        assert examples.frame_counts[row] == len(expected)
-        np.testing.assert_allclose(examples.frames(row), expected, atol=0.01)  # stored as float16
+        assert examples.frame_counts[row] == len(expected) == 1
+        assert_array_equal(examples.frames(row), expected.astype(np.float16).astype(np.float32))
+
+
+def test_an_example_without_sound_has_no_functionals(toy_examples: Callable[..., Examples]) -> None:
+    examples = toy_examples(("linguistic",))
+    assert examples.frames(0).shape == (0, FunctionalsSettings().width)
+
+
+@pytest.mark.parametrize(("corpus", "label", "category"), [("ravdess", "calm", "calm"), ("emodb", "boredom", "bored")])
+def test_among_nine_categories_calm_and_bored_have_a_place(
+    build: Callable[..., Examples], corpus: str, label: str, category: str
+) -> None:
+    said_so = corpus_of(said("a", corpus, label=label), name=corpus, labels=(label,))
+    nine, seven = (build(said_so, categories=categories) for categories in ("nine", "seven"))
+    assert len(nine.categories) == 9
+    assert nine.categories[nine.targets[0].argmax()] == category
+    assert nine.targets[0].sum() == 1
+    assert not seven.targets.any()
 
 
 def test_sound_is_decoded_once(toy_examples: Callable[..., Examples], monkeypatch: pytest.MonkeyPatch) -> None:

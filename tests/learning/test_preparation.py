@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emobridge.errors import CorpusError, OutputError, RecipeError
+from emobridge.learning.folds import read_folds
 from emobridge.learning.preparation import Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, parse_recipe
 
@@ -104,6 +105,61 @@ def test_a_split_of_the_authors_is_one_fold_beside_corpora_without(tmp_path: Pat
     ]
 
 
+def test_a_corpus_with_fewer_folds_is_tested_once_and_trained_on_beside_all(tmp_path: Path) -> None:
+    split = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
+    authors = write_texts(tmp_path / "authors.csv", SENTENCES[:40], split=split)
+    dealt = write_texts(tmp_path / "dealt.csv", [text[::-1] for text in SENTENCES[:40]])
+    prepared = prepare(text_recipe(authors, dealt), None, tmp_path / "run")
+    parts = [prepared.fold(number) for number in (1, 2, 3)]
+    tested = np.concatenate([fold.test for fold in parts])
+    assert sorted(tested) == [*range(30, 40), *range(40, 80)]
+    for fold in parts:
+        assert set(range(20)) <= set(fold.train)
+        assert set(range(20, 30)) <= set(fold.validation)
+
+
+def test_a_corpus_left_out_is_tested_whole_and_the_others_are_learned_with_their_test_parts(
+    write_toy_table: Callable[..., Path], toy_values: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    split = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
+    texts = write_texts(tmp_path / "said.csv", SENTENCES[:40], label=["sad"] * 40, split=split)
+    values = toy_values(("acoustic", "linguistic"))
+    tables = [write_toy_table(tmp_path / name).rename(tmp_path / name / f"{name}.csv") for name in ("one", "two")]
+    heard = [{"name": f"table:{table}", "modalities": ["acoustic"]} for table in tables]
+    values["data"] = {"categories": "four", "corpora": [*heard, {"name": texts, "modalities": ["linguistic"]}]}
+    prepared = prepare(parse_recipe(values), None, tmp_path / "run")
+    first = prepared.fold(1)
+    assert [parts.name for parts in prepared.left_out] == ["without-table-one", "without-table-two"]
+    for number, mine in ((1, set(range(36))), (2, set(range(36, 72)))):
+        fold = prepared.left_out_fold(number)
+        spoken = set(range(72)) - mine
+        assert set(fold.test) == mine
+        assert set(fold.validation) == set(first.validation) - mine
+        assert set(fold.train) == spoken - set(first.validation) | set(range(72, 92))
+    with pytest.raises(RecipeError, match=r"there are 1 to 2: without-table-one, without-table-two"):
+        prepared.left_out_fold(3)
+
+
+def test_of_texts_alone_each_corpus_is_left_out_and_near_duplicates_stay_unlearned(tmp_path: Path) -> None:
+    doubled = [*SENTENCES[:30], *(text.upper() for text in SENTENCES[:6])]
+    ours = write_texts(tmp_path / "ours.csv", [f"we say {text}" for text in doubled], speaker=list("abc") * 12)
+    theirs = write_texts(tmp_path / "theirs.csv", SENTENCES[30:], speaker=[*"abcde"] * 4)
+    prepared = prepare(text_recipe(ours, theirs), None, tmp_path / "run")
+    assert [parts.name for parts in prepared.left_out] == ["without-table-ours", "without-table-theirs"]
+    fold = prepared.left_out_fold(2)
+    excluded = {entry.id for entry in read_folds(tmp_path / "run" / "folds-table-ours.json").excluded}
+    learned = {prepared.examples.utterances[row].id for row in (*fold.train, *fold.validation)}
+    assert learned == {utterance.id for utterance in prepared.corpora[0].utterances} - excluded
+    assert sorted(fold.test) == list(range(36, 56))
+
+
+def test_one_corpus_cannot_be_left_out(toy_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    prepared = prepare(toy_recipe(), None, tmp_path)
+    assert prepared.left_out == ()
+    with pytest.raises(RecipeError, match=r"leaving a corpus out of table-toy; two corpora with sound are needed"):
+        prepared.left_out_fold(1)
+
+
 def test_a_corpus_counts_once(toy_values: Callable[..., dict[str, Any]], toy_table: Path, tmp_path: Path) -> None:
     values = toy_values()
     values["data"]["corpora"] *= 2
@@ -167,25 +223,61 @@ def test_what_is_heard_and_read_is_calibrated_under_every_presence(
         assert sorted(pairs.labelled_by[pairs.presence == presence]) == sorted(validation)
 
 
-def test_clips_are_paired_with_sentences_of_their_category_where_nothing_has_both(
-    write_toy_table: Callable[..., Path], tmp_path: Path
-) -> None:
+@pytest.fixture
+def prepare_two(write_toy_table: Callable[..., Path], tmp_path: Path) -> Callable[..., Prepared]:
+    """A function (labels of the sentences in turn, change=row -> row of the clips) -> clips and written sentences."""
     split = {"anna": "train", "ben": "train", "cleo": "validation", "dan": "validation", "eva": "test", "finn": "test"}
-    table = write_toy_table(tmp_path, lambda row: {**row, "text": "", "split": split[row["speaker"]]})
-    labels = [("angry", "sad", "neutral")[number % 3] for number in range(40)]
-    sentences = write_texts(
-        tmp_path / "said.csv", SENTENCES[:40], label=labels, split=["train"] * 20 + ["validation"] * 10 + ["test"] * 10
-    )
-    corpora = [{"name": f"table:{table}"}, {"name": sentences, "modalities": ["linguistic"]}]
-    recipe = parse_recipe({"name": "two", "data": {"corpora": corpora}, "acoustic": {}, "linguistic": {}})
-    prepared = prepare(recipe, None, tmp_path / "run")
+
+    def make(labels: tuple[str, ...], change: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row) -> Prepared:
+        table = write_toy_table(tmp_path, lambda row: change({**row, "text": "", "split": split[row["speaker"]]}))
+        said = [labels[number % len(labels)] for number in range(40)]
+        splits = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
+        sentences = write_texts(tmp_path / "said.csv", SENTENCES[:40], label=said, split=splits)
+        corpora = [{"name": f"table:{table}"}, {"name": sentences, "modalities": ["linguistic"]}]
+        data = {"corpora": corpora, "categories": "four"}
+        recipe = parse_recipe({"name": "two", "data": data, "acoustic": {}, "linguistic": {}})
+        return prepare(recipe, None, tmp_path / "run")
+
+    return make
+
+
+def pairs_of(prepared: Prepared) -> list[tuple[str | None, str | None]]:
+    """Return the labels of clip and sentence for each calibration pair of fold 1 that has both."""
     validation = prepared.fold(1).validation
     first, second = (calibration_pairs(prepared.examples, validation) for _ in range(2))
     assert (first.acoustic, first.linguistic) == (second.acoustic, second.linguistic)
     both = np.flatnonzero(first.presence == "both")
-    assert len(both) == 12
-    for row in both:
-        heard, read = first.acoustic[row], first.linguistic[row]
-        assert heard in validation
-        assert read in validation
-        assert prepared.examples.utterances[heard].label == prepared.examples.utterances[read].label
+    heard, read = ([side[row] for row in both] for side in (first.acoustic, first.linguistic))
+    assert set(heard) | set(read) <= set(validation.tolist())
+    assert len(set(heard)) == len(heard)
+    for presence, side in (("acoustic", first.acoustic), ("linguistic", first.linguistic)):
+        alone = {side[row] for row in np.flatnonzero(first.presence == presence)}
+        column = prepared.examples.presence[validation, int(presence == "linguistic")]
+        assert alone == set(validation[column].tolist())
+    label = [utterance.label for utterance in prepared.examples.utterances]
+    return [(label[one], label[other]) for one, other in zip(heard, read, strict=True)]
+
+
+def test_where_nothing_has_both_clips_meet_words_of_their_category_and_emotionless_ones_in_turn(
+    prepare_two: Callable[..., Prepared],
+) -> None:
+    found = pairs_of(prepare_two(("angry", "sad", "neutral")))
+    assert len(found) == 12
+    assert all(heard == read for heard, read in found[::2])
+    assert all(read == "neutral" for _, read in found[1::2])
+    assert {heard for heard, _ in found[1::2]} == {"angry", "sad", "neutral"}
+
+
+def test_a_clip_without_a_fitting_sentence_is_calibrated_alone(prepare_two: Callable[..., Prepared]) -> None:
+    found = pairs_of(prepare_two(("angry", "sad")))  # nothing emotionless, nothing for neutral clips
+    assert found
+    assert all(heard == read != "neutral" for heard, read in found)
+
+
+def test_a_clip_without_a_category_is_calibrated_alone(prepare_two: Callable[..., Prepared]) -> None:
+    prepared = prepare_two(
+        ("angry", "sad", "neutral"), lambda row: {**row, "label": "" if row["label"] == "sad" else row["label"]}
+    )
+    found = pairs_of(prepared)
+    assert len(found) == 8
+    assert {heard for heard, _ in found} == {"angry", "neutral"}

@@ -29,7 +29,7 @@ WHOLE = parse_recipe(
         "acoustic": {},
         "linguistic": {},
         "model": {"heads": 4, "bridge_tokens": 8, "feed_forward": 2},
-        "training": {"streams": [{"kind": "paired"}, {"kind": "natural"}]},
+        "training": {"streams": [{"kind": "paired"}, {"kind": "paired"}]},
     }
 ).to_dict()
 Path_ = tuple[str | int, ...]
@@ -119,11 +119,11 @@ def test_a_value_of_another_type_is_named_in_one_line(path: Path_) -> None:
         ("data.categories", "eight"), ("training.steps", 0), ("training.checkpoint_steps", 0), ("training.streams", []),
         ("training.streams.0.batch_size", 0), ("training.streams.0.share", 0), ("training.learning_rate", 0),
         ("training.learning_rate", float("nan")), ("training.warmup", 1.5), ("training.average_decay", 1.0),
-        ("training.longest_s", 0), ("training.augmentation.rate", 1.0), ("training.augmentation.noise", float("-inf")),
-        ("training.augmentation.time_mask_frames", -1), ("loss.category_weight", -1), ("loss.label_smoothing", 1),
+        ("training.streams.0.balance", 1.5), ("training.streams.0.mixup", -0.1), ("training.perturbed_copies", -1),
+        ("loss.category_weight", -1), ("loss.label_smoothing", 1),
         ("linguistic.trainable_layers", 7), ("linguistic.trainable_layers", -1), ("linguistic.dropout", 1),
         ("evaluation.folds", 0), ("evaluation.resamples", -1), ("masking.start", 2), ("masking.per", "word"),
-        ("acoustic.bands", 80), ("acoustic.width", 145), ("model.fusion", "glue"),
+        ("acoustic.width", 0), ("acoustic.input_dropout", 1.0), ("acoustic.dropout", -0.1), ("model.fusion", "glue"),
         ("model.width", 0), ("model.heads", 5), ("model.dropout", 1.0), ("model.refinement_layers", -1),
     ],
 )  # fmt: skip
@@ -192,7 +192,7 @@ def test_variants_apply_their_overrides_and_nothing_else() -> None:
 
 OTHERS: dict[str, Any] = {
     "categories": "four", "kind": "linguistic", "fusion": "cross", "pooling": "attention", "timeline": "padded",
-    "per": "sample", "kernel": 5, "trainable_layers": 3, "dimensions": ["arousal"], "channels": [4, 8, 16],
+    "per": "sample", "trainable_layers": 3, "dimensions": ["arousal"],
     "modalities": ["linguistic", "acoustic"],
 }  # fmt: skip
 
@@ -205,17 +205,24 @@ def another(name: str, given: Any) -> Any:
         return OTHERS[name]
     if isinstance(given, str):
         return given + "x"
-    return given * 2 if isinstance(given, int) else given / 2 or 0.25
+    return given * 2 or 1 if isinstance(given, int) else given / 2 or 0.25
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(LEAVES) - {("acoustic", "bands")}, key=str), ids=lambda path: ".".join(map(str, path))
+    "path", [path for path in LEAVES if path[-1] != "mixup"], ids=lambda path: ".".join(map(str, path))
 )
 def test_the_digest_changes_with_all_but_name_and_description(path: Path_) -> None:
     values = copy.deepcopy(WHOLE)
     at(values, path[:-1])[path[-1]] = another(str(path[-1]), at(values, path))
     unchanged = parse_recipe(values).digest == parse_recipe(WHOLE).digest
     assert unchanged == (path in {("name",), ("description",)})
+
+
+def test_the_digest_changes_with_the_mixup_of_a_stream_of_sound() -> None:
+    def digest(**stream: Any) -> str:
+        return parse_recipe({**WHOLE, "training": {"streams": [{"kind": "acoustic", **stream}]}}).digest
+
+    assert digest() == digest(mixup=0.0) != digest(mixup=0.3)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Laws of a system: what is hidden or padded has no influence, special tokens are no words, bands are measured."""
+"""Laws of a system: what is hidden or padded has no influence, special tokens are no words, sound is measured."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emobridge.labels import PRESENCES
 from emobridge.learning.batches import collate
 from emobridge.learning.features import Examples
-from emobridge.learning.system import EmotionSystem, drop_special_tokens, measure_bands, proportional_positions
+from emobridge.learning.system import EmotionSystem, drop_special_tokens, measure_functionals, proportional_positions
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,18 @@ def test_positions_are_the_centres_of_equal_shares(counts: list[int]) -> None:
         assert (positions[row] <= 1).all()
 
 
-def test_bands_are_measured_on_real_frames_alone(examples: Examples, toy_system: Callable[..., EmotionSystem]) -> None:
+def test_functionals_are_measured_on_real_sound_alone(
+    examples: Examples, toy_system: Callable[..., EmotionSystem]
+) -> None:
     system = toy_system(examples)
-    batches = [collate(examples, [0, 1, 2], [None] * 3), collate(examples, [3, 4], [None] * 2)]
-    measure_bands(system, batches)
-    frames = np.concatenate([examples.frames(row) for row in range(5)])
+    batches = [collate(examples, [0, 1, None], [None, None, 2]), collate(examples, [3, 4], [None] * 2)]
+    measure_functionals(system, batches)
+    heard = np.concatenate([examples.frames(row) for row in (0, 1, 3, 4)])
     assert system.acoustic is not None
-    np.testing.assert_allclose(system.acoustic.band_mean, frames.mean(axis=0), atol=1e-4)
-    np.testing.assert_allclose(system.acoustic.band_deviation, frames.std(axis=0, ddof=1), atol=1e-4)
+    np.testing.assert_allclose(system.acoustic.mean, heard.mean(axis=0), rtol=1e-4, atol=1e-4)
+    deviation = np.maximum(heard.std(axis=0, ddof=1), 1e-3)
+    np.testing.assert_allclose(system.acoustic.deviation, deviation, rtol=1e-3, atol=1e-4)
+
+
+def test_a_system_without_sound_measures_nothing(examples: Examples, toy_system: Callable[..., EmotionSystem]) -> None:
+    measure_functionals(toy_system(examples, ("linguistic",)), [collate(examples, [0], [0])])

@@ -56,13 +56,19 @@ def probability_values(inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of distributions, by scikit-learn and scipy."""
     truth, probabilities, votes = (np.array(inputs[name]) for name in ("truth", "probabilities", "votes"))
     confidence = probabilities.max(axis=1)
-    correct = (probabilities.argmax(axis=1) == truth).astype(float)
-    parts = {"bins": BINS, "range": (0, 1)}
-    counts = stats.binned_statistic(confidence, None, "count", **parts).statistic
-    gaps = stats.binned_statistic(confidence, correct - confidence, "sum", **parts).statistic
+    top = probabilities.argmax(axis=1)
+    gaps = {"label": (top == truth) - confidence, "votes": votes[np.arange(ITEMS), top] - confidence}
+    sums = {
+        name: stats.binned_statistic(confidence, gap, "sum", bins=BINS, range=(0, 1)).statistic
+        for name, gap in gaps.items()
+    }
+    equal = np.array_split(gaps["votes"][np.argsort(confidence)], BINS)
+    squared = np.mean([gap.mean() ** 2 - stats.sem(gap) ** 2 for gap in equal])  # ITEMS is a multiple of BINS
     pairs = list(zip(votes, probabilities, strict=True))
     return {
-        "expected_calibration_error": float(np.abs(gaps).sum() / counts.sum()),
+        "expected_calibration_error": float(np.abs(sums["label"]).sum() / ITEMS),
+        "expected_calibration_error_votes": float(np.abs(sums["votes"]).sum() / ITEMS),
+        "debiased_calibration_error_votes": float(np.sqrt(max(squared, 0))),
         "negative_log_likelihood": sklearn.metrics.log_loss(truth, probabilities, labels=list(range(CATEGORIES))),
         "cross_entropy_votes": float(np.mean([stats.entropy(vote) + stats.entropy(vote, row) for vote, row in pairs])),
         "brier_votes": float(np.mean([spatial.distance.sqeuclidean(vote, row) for vote, row in pairs])),

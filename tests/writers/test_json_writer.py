@@ -20,7 +20,8 @@ SEGMENT = Segment(
     {"valence": (0.0, 0.3)},
     ("angry", "sad"),
     ("acoustic", "linguistic"),
-    ("too_short",),
+    ("out_of_domain",),
+    "out_of_domain",
 )
 RESULT = Result("å.wav", 1 / 3, {"name": "toy"}, (SEGMENT,), {"A": Summary(0.3)}, Summary(0.3, "angry"), ("odd",))
 

@@ -21,7 +21,7 @@ def rendered(*segments: Segment, file: str = "call.wav", warnings: tuple[str, ..
 
 def test_a_time_line_looks_like_this() -> None:
     spoken = Segment(0, 4, "A", "no, not that", "angry", PROBABILITIES, DIMENSIONS, {}, ("angry", "happy"), BOTH)
-    assert rendered(spoken, Segment(4, 6, flags=("too_short", "silence"))) == [
+    assert rendered(spoken, Segment(4, 6, flags=("silence", "clipped"), abstain="silence")) == [
         "call.wav, 6.0 s, toy 1.0",
         "",
         "time           emotion                   valence arousal dominance  from",
@@ -29,7 +29,7 @@ def test_a_time_line_looks_like_this() -> None:
         '               A: "no, not that"',
         "               or happy",
         "0:04.0-0:06.0  -                               -       -         -  -",
-        "               (too short, silence)",
+        "               (abstains: silence, clipped)",
         "",
         "all, 4.0 s: angry 71%, happy 20%, neutral 9%",
         "  valence 0.21 ± 0.10, arousal 0.80 ± 0.10, dominance 0.66 ± 0.10",

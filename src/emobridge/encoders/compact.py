@@ -1,20 +1,20 @@
-"""The compact acoustic encoder: log-mel frames through a small graph that this repository trained."""
+"""The compact acoustic encoder: functionals of a stretch of voice through a small graph trained here."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.encoders.log_mel import LogMelSettings, log_mel
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import BundleError
 from emobridge.graphs import RESTORE, Graph
 
 
 class CompactEncoder:
-    """Speech in, about one vector for every eight log-mel frames out.
+    """Speech in, one vector out.
 
     Args:
-        graph_path: the graph: ``frames`` (B, T, bands) and ``mask`` (B, T) to ``vectors`` and ``vector_mask``.
+        graph_path: the graph: ``frames`` (B, T, functionals) and ``mask`` (B, T) to ``vectors`` and ``vector_mask``.
         settings: the front end that the graph was trained with.
         dimension: width of a vector.
         fingerprint: digest of the graph and its settings.
@@ -24,7 +24,12 @@ class CompactEncoder:
     name = "compact"
 
     def __init__(
-        self, graph_path: Path, settings: LogMelSettings, dimension: int, fingerprint: str, threads: int | None = None
+        self,
+        graph_path: Path,
+        settings: FunctionalsSettings,
+        dimension: int,
+        fingerprint: str,
+        threads: int | None = None,
     ) -> None:
         self.settings = settings
         self.dimension = dimension
@@ -33,12 +38,12 @@ class CompactEncoder:
         self._graph = Graph(graph_path, ("vectors", "vector_mask"), threads)
 
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (T_a, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``; T_a >= 1 for N >= 1.
+        """Return (1, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``.
 
         Raises:
             BundleError: the graph is damaged, or gives vectors of another width.
         """
-        frames = log_mel(samples, self.settings)[None]
+        frames = self.settings.frames(samples)[None]
         outputs = self._graph.run({"frames": frames, "mask": np.ones(frames.shape[:2], dtype=np.bool_)})
         vectors: NDArray[np.float32] = outputs["vectors"][0][outputs["vector_mask"][0]]
         if vectors.shape[-1] != self.dimension:

@@ -1,10 +1,10 @@
-"""Log-mel front end, predicting form (numpy). ``learning/log_mel.py`` is its training form; a test holds them equal.
+"""Log-mel energies: the picture of a sound that descriptors and the search for near-duplicates start from.
 
 Design: the level of the segment is divided out before the logarithm, so that a change of gain changes nothing;
 no centre padding, so that a frame depends on its own 25 ms alone.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ LOG_FLOOR = 1e-4  # added to mel energies of the level-normalised signal before 
 
 @dataclass(frozen=True)
 class LogMelSettings:
-    """Shape of the front end; part of an encoder's fingerprint."""
+    """Window, hop and bands."""
 
     sample_rate_hz: int = 16_000
     window_samples: int = 400
@@ -25,10 +25,6 @@ class LogMelSettings:
     bands: int = 64
     low_hz: float = 40.0
     high_hz: float = 7_600.0
-
-    def to_dict(self) -> dict[str, float]:
-        """Return the settings as plain numbers, for ``config.json``."""
-        return asdict(self)
 
 
 def mel_filters(settings: LogMelSettings) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Attention blocks that the network and the compact encoder share, written by hand so that they export to ONNX."""
+"""Attention blocks of the network, written by hand so that they export to ONNX."""
 
 import torch
 from torch import Tensor, nn

@@ -28,6 +28,7 @@ class ArrayCache:
         self._width = width
         self._folder = folder
         self._own_values: Path | None = None
+        self._segments: dict[Path, NDArray[np.uint8]] = {}
         self._index: dict[str, tuple[Path, int, int]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for index_file in sorted(folder.glob("*.jsonl")):
@@ -45,6 +46,11 @@ class ArrayCache:
                 break
             self._index.setdefault(entry["key"], (values, entry["offset"], entry["bytes"]))
 
+    @property
+    def width(self) -> int:
+        """Columns of each array; 1 where they have one dimension."""
+        return self._width or 1
+
     def __contains__(self, key: str) -> bool:
         return key in self._index
 
@@ -57,9 +63,16 @@ class ArrayCache:
         values, offset, size = self._index[key]
         if size == 0:
             return np.zeros((0,) if self._width is None else (0, self._width), dtype=self._dtype)
-        count = size // self._dtype.itemsize
-        shape = (count,) if self._width is None else (count // self._width, self._width)
-        return np.memmap(values, dtype=self._dtype, mode="r", offset=offset, shape=shape)
+        segment = self._segment(values, offset + size)
+        array: NDArray[np.generic] = segment[offset : offset + size].view(self._dtype)
+        return array if self._width is None else array.reshape(-1, self._width)
+
+    def _segment(self, values: Path, size: int) -> NDArray[np.uint8]:
+        """Return the bytes of a segment, at least ``size`` of them; mapping a file anew for each array is slow."""
+        segment = self._segments.get(values)
+        if segment is None or len(segment) < size:
+            segment = self._segments[values] = np.memmap(values, dtype=np.uint8, mode="r")
+        return segment
 
     def add(self, key: str, array: NDArray[np.generic]) -> None:
         """Store ``array`` under ``key``; a key that is there already keeps its value."""

@@ -6,6 +6,7 @@ stored predictions; what is complete is not done again, and what was interrupted
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,25 @@ import torch
 
 from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
+from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.features import DataConfig, Examples
+from emobridge.learning.features import DataConfig, Examples, add_perturbed_copies
+from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import run_record
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
-from emobridge.learning.training.loop import Progress, TrainingSetup, no_progress
+from emobridge.learning.training.checkpoint import load_average
+from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
 
 PREDICTIONS = "predictions.parquet"
 RUN = "run.json"
+START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
 LINGUISTIC_DIMENSION = 384
 Report = Callable[[str, int, int], None]
 
@@ -46,7 +52,13 @@ def new_system(recipe: Recipe, examples: Examples) -> EmotionSystem:
 
 
 def run_fold(
-    recipe: Recipe, variant: str, prepared: Prepared, parts: Parts, folder: Path, progress: Progress = no_progress
+    recipe: Recipe,
+    variant: str,
+    prepared: Prepared,
+    parts: Parts,
+    folder: Path,
+    start: "Start | None" = None,
+    report: Report = no_report,
 ) -> Predictions:
     """Train one variant on one fold and return its stored predictions on the test part; done work is only read.
 
@@ -56,14 +68,23 @@ def run_fold(
         prepared: by this recipe's ``data``.
         parts: one of its folds.
         folder: of this training alone.
-        progress: called with steps done and in all.
+        start: what trains the linguistic encoder that this one starts from; None: the released one.
+        report: called with what is being done, how much of it is done, and how much there is.
     """
     examples = prepared.examples
-    digest = _digest(recipe, examples, parts)
+    started = None if start is None else start.run(examples, parts)
+    digest = _digest(recipe, examples, parts, started)
     stored = folder / PREDICTIONS
     if stored.exists():
         _check_run(folder, digest)
+        if recipe.acoustic and (folder / CHECKPOINT).exists() and not (folder / DOMAIN).exists():
+            system = new_system(recipe, examples)
+            system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
+            _keep_domain(system, examples, parts, folder)
         return Predictions.read(stored)
+    add_perturbed_copies(
+        examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
+    )
     setup = TrainingSetup(
         examples=examples,
         train=parts.train,
@@ -73,25 +94,105 @@ def run_fold(
         folder=folder,
     )
     system = new_system(recipe, examples)
-    train_system(system, setup, recipe.training, recipe.loss, recipe.masking, progress)
+    if started is not None and system.linguistic is not None:
+        system.linguistic.load_state_dict(linguistic_weights(started), strict=True)
+    if system.linguistic is not None and system.linguistic.frozen:
+        examples = read_texts(system.linguistic, examples, _labelled(report, "read texts"))
+        setup = replace(setup, examples=examples)
+    train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     pairs = Pairs.natural(examples, list(parts.test))
     predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
+    _keep_domain(system, examples, parts, folder)
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
     predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
     return predictions
 
 
-def _digest(recipe: Recipe, examples: Examples, parts: Parts) -> str:
-    """Return a digest of all that decides a training: recipe, utterances, labels and split."""
+def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, folder: Path) -> None:
+    """Fit and store what the sound is like that a trained system learned from; its digest is the checkpoint's."""
+    if system.acoustic is not None and (domain := fit_domain(system, examples, parts.train, parts.validation)):
+        save_domain(domain, folder / DOMAIN)
+
+
+def _digest(recipe: Recipe, examples: Examples, parts: Parts, started: Path | None) -> str:
+    """Return a digest of all that decides a training: recipe, utterances, labels, split and what it starts from."""
     whole = hashlib.sha256(recipe.digest.encode())
+    if started is not None:
+        whole.update(read_json(started / RUN)["digest"].encode())
     whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
     for array in (examples.targets, examples.allowed, examples.dimensions, parts.train, parts.validation, parts.test):
         whole.update(np.ascontiguousarray(array).tobytes())
     whole.update("\n".join(key or "" for key in examples.frame_keys).encode())
     for row in np.flatnonzero(examples.presence[:, 1]):
         whole.update(np.append(row, examples.token_ids[row]).tobytes())
+    if recipe.training.perturbed_copies:
+        whole.update(f"perturbations {PERTURBATIONS_VERSION}".encode())
     return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class Start:
+    """The training, of a recipe of its own, that a linguistic encoder starts from (`MinilmConfig.start`).
+
+    Attributes:
+        recipe, prepared: the other recipe and its corpora.
+        folder: its folds have their folders here, shared by all trainings that start from one of them.
+    """
+
+    recipe: Recipe
+    prepared: Prepared
+    folder: Path
+    report: Report
+
+    @classmethod
+    def of(cls, recipe: Recipe, data: Path | None, out: Path, report: Report) -> "Start | None":
+        """Return what ``recipe`` starts from, None for the released weights.
+
+        Raises:
+            RecipeError: the other recipe has no linguistic encoder, or starts from a third one itself.
+        """
+        if recipe.linguistic is None or not recipe.linguistic.start:
+            return None
+        other = read_recipe(recipe.linguistic.start)
+        if other.linguistic is None or other.linguistic.start:
+            raise RecipeError(
+                f"linguistic.start is the recipe '{other.name}'",
+                "a start has a section [linguistic], whose own start is the released weights",
+                "choose another linguistic.start",
+            )
+        folder = out / START / other.name
+        return cls(
+            other, prepare(other, data, folder, _labelled(report, f"{other.name}, read corpora")), folder, report
+        )
+
+    def run(self, examples: Examples, parts: Parts) -> Path:
+        """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
+
+        Raises:
+            RecipeError: every fold of the other recipe learns from something that is tested here.
+        """
+        tested = {(examples.utterances[row].corpus, examples.utterances[row].id) for row in parts.test}
+        own = self.prepared.examples.utterances
+        for number in range(1, len(self.prepared.folds) + 1):
+            mine = self.prepared.fold(number)
+            learned = {(own[row].corpus, own[row].id) for row in (*mine.train, *mine.validation)}
+            if not learned & tested:
+                folder = self.folder / mine.name
+                run_fold(self.recipe, self.recipe.name, self.prepared, mine, folder, None, self.report)
+                return folder
+        raise RecipeError(
+            f"{parts.name} starts from the recipe '{self.recipe.name}'",
+            "a start must have a fold that learns from nothing that is tested",
+            "choose another linguistic.start",
+        )
+
+
+def linguistic_weights(run: Path) -> dict[str, torch.Tensor]:
+    """Return the linguistic encoder's averaged weights of a trained fold, by their names within the encoder."""
+    prefix = "linguistic."
+    weights = load_average(run / CHECKPOINT).items()
+    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
 def _check_run(folder: Path, digest: str) -> None:
@@ -126,7 +227,8 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
     parts = prepared.fold(fold)
-    return run_fold(chosen, chosen.name, prepared, parts, out, _labelled(report, f"train {parts.name}"))
+    start = Start.of(chosen, data, out, report)
+    return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
 
 
 def crossvalidate(
@@ -135,15 +237,19 @@ def crossvalidate(
     out: Path,
     folds: Sequence[int] | None = None,
     report: Report = no_report,
+    *,
+    leave_corpus_out: bool = False,
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
 
     Args:
         recipe, data, out, report: as for `train`.
         folds: which folds, counted from 1; None: all.
+        leave_corpus_out: instead of the folds of speakers take those of corpora (`Prepared.left_out`), named
+            ``without-`` and the corpus: trained on the others, tested on all of this one.
 
     Raises:
-        EmobridgeError: as for `train`.
+        EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     found = []
@@ -154,10 +260,14 @@ def crossvalidate(
         if inputs not in known:
             known[inputs] = prepare(varied, data, out, _labelled(report, f"{variant}, read corpora"))
         prepared = known[inputs]
-        numbers = range(1, len(prepared.folds) + 1) if folds is None else sorted(set(folds))
-        for parts in [prepared.fold(number) for number in numbers]:
-            progress = _labelled(report, f"{variant}, {parts.name}")
-            found.append(run_fold(varied, variant, prepared, parts, out / variant / parts.name, progress))
+        there, choose = prepared.folds, prepared.fold
+        if leave_corpus_out:
+            there, choose = prepared.left_out, prepared.left_out_fold
+        numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
+        start = Start.of(varied, data, out, report)
+        for parts in [choose(number) for number in numbers]:
+            folder = out / variant / parts.name
+            found.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
     whole = Predictions.concatenate(found)
     whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole
@@ -191,6 +301,10 @@ def evaluate(
     predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
     predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
     return predictions
+
+
+def _of_variant(report: Report, variant: str) -> Report:
+    return lambda what, done, total: report(f"{variant}, {what}", done, total)
 
 
 def _labelled(report: Report, what: str) -> Progress:

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -24,13 +25,15 @@ from emobridge.bundle import (
     load_bundle,
     seal_bundle,
 )
-from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
-from emobridge.labels import FOUR_CATEGORIES
+from emobridge.labels import CATEGORY_SETS
+from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import score
+from emobridge.learning.evaluation.score import Scores, score, score_four
 from emobridge.learning.experiment import LINGUISTIC_DIMENSION, PREDICTIONS, RUN
 from emobridge.learning.minilm import starting_weights
+from emobridge.learning.preparation import LEFT_OUT
 from emobridge.learning.recipe import Recipe, parse_recipe
 from emobridge.learning.report.card import model_card
 from emobridge.learning.storage import make_folder, read_json
@@ -41,11 +44,14 @@ from emobridge.registry import load_extra
 from emobridge.version import __version__
 
 OPSET = 17
+LARGE_WEIGHTS = 65_536
 WINDOW_S = 4.0  # recordings are cut into windows of about the length of the training clips
 
 
 def export(run: Path, out: Path) -> Bundle:
     """Write the bundle of one trained fold.
+
+    The card tells of corpora left out where the run stands beside folds of the same recipe that leave one out.
 
     Args:
         run: the folder of a fold: checkpoint, ``run.json`` and stored predictions.
@@ -58,19 +64,32 @@ def export(run: Path, out: Path) -> Bundle:
     record = read_json(run / RUN)
     recipe = parse_recipe(record["recipe"])
     system = load_system(run, record, recipe)
+    domain = load_domain(run / DOMAIN) if (run / DOMAIN).exists() else None
     scores = score(Predictions.read(run / PREDICTIONS), recipe.evaluation.resamples)
     if any(make_folder(out).iterdir()) and not (out / "config.json").exists():
         raise OutputError(f"{out} is not empty and holds no bundle", "an empty or new folder", "choose another --out")
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
-        encoders = _write_graphs(system, folder)
+        encoders = _write_graphs(system, domain, folder)
         _write_weights(system, folder)
-        config = _config(recipe, record, system, encoders)
-        (folder / "README.md").write_text(model_card(config, scores), encoding="utf-8")
+        config = _config(recipe, record, system, encoders, domain)
+        (folder / "README.md").write_text(model_card(config, scores, _left_out(run, recipe)), encoding="utf-8")
         seal_bundle(folder, config)
         _replace_folder(folder, out)
     return load_bundle(out)
+
+
+def _left_out(run: Path, recipe: Recipe) -> dict[str, Scores]:
+    """Return the scores of each corpus that a fold beside ``run`` left out, and of its four-class view."""
+    found: dict[str, Scores] = {}
+    for folder in sorted(run.absolute().parent.glob(f"{LEFT_OUT}*")):
+        stored, resamples = folder / PREDICTIONS, recipe.evaluation.resamples
+        if stored.exists() and parse_recipe(read_json(folder / RUN)["recipe"]).digest == recipe.digest:
+            predictions = Predictions.read(stored)
+            found[folder.name.removeprefix(LEFT_OUT)] = score(predictions, resamples)
+            found |= {f"{name}, four": one for name, one in score_four(predictions, resamples).items()}
+    return found
 
 
 def load_system(run: Path, record: dict[str, Any], recipe: Recipe) -> EmotionSystem:
@@ -82,12 +101,13 @@ def load_system(run: Path, record: dict[str, Any], recipe: Recipe) -> EmotionSys
     return system.eval()
 
 
-def _write_graphs(system: EmotionSystem, folder: Path) -> EncoderConfigs:
+def _write_graphs(system: EmotionSystem, domain: Domain | None, folder: Path) -> EncoderConfigs:
     acoustic = linguistic = None
     if system.acoustic is not None:
-        settings = LogMelSettings()
-        frames, mask = torch.randn(2, 40, settings.bands), torch.ones(2, 40, dtype=torch.bool)
+        settings = FunctionalsSettings()
+        frames, mask = torch.randn(2, 3, settings.width), torch.ones(2, 3, dtype=torch.bool)
         export_graph(system.acoustic, (frames, mask), folder / "acoustic.onnx", ACOUSTIC_AXES)
+        halve(folder / "acoustic.onnx")
         fingerprint = _fingerprint(folder / "acoustic.onnx", settings.to_dict())
         acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.config.width, fingerprint, settings)
     if system.linguistic is not None:
@@ -101,7 +121,7 @@ def _write_graphs(system: EmotionSystem, folder: Path) -> EncoderConfigs:
         linguistic = LinguisticConfig(
             "minilm", "linguistic.onnx", "tokenizer.json", system.linguistic.dimension, fingerprint
         )
-    export_fusion(system, folder / "fusion.onnx")
+    export_fusion(system, folder / "fusion.onnx", domain)
     return EncoderConfigs(acoustic, linguistic)
 
 
@@ -134,8 +154,11 @@ def export_graph(module: nn.Module, example: tuple[Tensor | None, ...], path: Pa
         )
 
 
-def export_fusion(system: EmotionSystem, path: Path) -> None:
-    """Write the fusion network; a modality that the system lacks has no inputs, an empty head no output."""
+def export_fusion(system: EmotionSystem, path: Path, domain: Domain | None = None) -> None:
+    """Write the fusion network; a modality that the system lacks has no inputs, an empty head no output.
+
+    With the ``domain`` of a system that hears, the graph also has the output ``distance`` (B,).
+    """
     config = system.config.fusion
     inputs: Axes = {}
     example: list[Tensor | None] = []
@@ -153,7 +176,28 @@ def export_fusion(system: EmotionSystem, path: Path) -> None:
         inputs["token_positions"] = {0: "B", 1: "T_l"}
     inputs["presence"] = {0: "B"}
     outputs: Axes = {"logits": {0: "B"}, "dimensions": {0: "B"}}
-    export_graph(system.fusion, (*example, torch.ones(2, 2, dtype=torch.bool)), path, (inputs, outputs))
+    fusion: nn.Module = system.fusion
+    if domain is not None:
+        fusion = FusionWithDistance(system.fusion, domain)
+        outputs["distance"] = {0: "B"}
+    export_graph(fusion, (*example, torch.ones(2, 2, dtype=torch.bool)), path, (inputs, outputs))
+
+
+def halve(path: Path) -> None:
+    """Store the large weights of a graph in 16 bits, in place; it still computes in 32."""
+    onnx = load_extra("onnx", "train")
+    model = onnx.load(path)
+    for weights in list(model.graph.initializer):
+        values = onnx.numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.size >= LARGE_WEIGHTS:
+            model.graph.initializer.remove(weights)
+            model.graph.initializer.append(
+                onnx.numpy_helper.from_array(values.astype(np.float16), f"{weights.name}.half")
+            )
+            cast = onnx.helper.make_node("Cast", [f"{weights.name}.half"], [weights.name], to=onnx.TensorProto.FLOAT)
+            model.graph.node.insert(0, cast)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def quantise(source: Path, target: Path) -> None:
@@ -179,9 +223,9 @@ def _fingerprint(graph: Path, settings: dict[str, float]) -> str:
 
 
 def _write_weights(system: EmotionSystem, folder: Path) -> None:
-    """Write what further training starts from; the linguistic encoder starts again from its released weights."""
+    """Write, in 16 bits, what further training starts from; the linguistic encoder starts from its released weights."""
     kept = {
-        name: value.clone().contiguous()
+        name: value.half() if value.is_floating_point() else value.clone()
         for name, value in system.state_dict().items()
         if not name.startswith("linguistic.")
     }
@@ -190,9 +234,11 @@ def _write_weights(system: EmotionSystem, folder: Path) -> None:
     path.chmod((folder / "fusion.onnx").stat().st_mode)  # safetensors makes files that their owner alone can read
 
 
-def _config(recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs) -> BundleConfig:
+def _config(
+    recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs, domain: Domain | None
+) -> BundleConfig:
     fusion = system.config.fusion
-    views = {"four": FOUR_CATEGORIES} if set(FOUR_CATEGORIES) < set(fusion.categories) else {}
+    views = {name: view for name, view in CATEGORY_SETS.items() if set(view) < set(fusion.categories)}
     calibration = record["calibration"]
     return BundleConfig(
         name=recipe.name,
@@ -206,13 +252,14 @@ def _config(recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encod
         dimensions=tuple(
             DimensionConfig(name, (0.0, 1.0), record["supervision"].get(name, {})) for name in fusion.dimensions
         ),
-        sample_rate_hz=LogMelSettings().sample_rate_hz,
+        sample_rate_hz=FunctionalsSettings().sample_rate_hz,
         window_s=WINDOW_S,
         temperature={name: one["temperature"] for name, one in calibration.items()},
         conformal={
             name: ConformalConfig(one["category_threshold"], one["half_width"]) for name, one in calibration.items()
         },
         training_data=tuple(TrainingCorpus(**corpus) for corpus in record["corpora"]),
+        distance_threshold=None if domain is None else float(domain.threshold),
     )
 
 

@@ -1,7 +1,7 @@
 """Corpora to examples: what the network sees and should say, for every utterance of every corpus of a recipe.
 
-Sound goes through the front end once, into a cache; labels go through the named maps of `labels`; missing stays
-missing (an all-zero distribution, NaN, a presence of False).
+Sound goes through the front end once, into a cache, and so do the perturbed copies that training may ask for; labels go
+through the named maps of `labels`; missing stays missing (an all-zero distribution, NaN, a presence of False).
 """
 
 import hashlib
@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat
 from tokenizers import Tokenizer
 
 from emobridge.audio import load_audio
-from emobridge.encoders.log_mel import LogMelSettings
+from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import CorpusError, RecipeError, nearest
 from emobridge.labels import LabelMap, Scale, label_map
 from emobridge.learning.cache import ArrayCache
 from emobridge.learning.corpora.base import Corpus, Utterance
-from emobridge.learning.log_mel import log_mel
+from emobridge.learning.perturbations import VERSION, perturb
 from emobridge.learning.weak_labels import weak_dimensions
 
 SPECIAL_TOKENS = 2  # [CLS] and [SEP]: a text that has no others says nothing
@@ -54,13 +53,13 @@ class DataConfig:
 
     Attributes:
         corpora: one or more.
-        categories: ``own`` (the labels of the one corpus), ``seven`` or ``four``.
+        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven`` or ``four``.
         dimensions: names of the continuous labels that the model gives.
         votes: learn the raters' votes as a distribution where there are votes; else the one label.
     """
 
     corpora: Annotated[tuple[CorpusConfig, ...], Field(min_length=1)]
-    categories: Literal["own", "seven", "four"] = "own"
+    categories: Literal["own", "nine", "seven", "four"] = "own"
     dimensions: tuple[str, ...] = ()
     votes: bool = True
 
@@ -77,9 +76,10 @@ class Examples:
         dimensions: (N, K) on [0, 1], NaN where missing; ``weak`` ones included.
         rated_dimensions: (N, K) the same without weak ones: what metrics may use.
         token_ids: N arrays with [CLS] and [SEP]; empty where the text is missing or not used.
-        frame_keys: N keys into the cache of log-mel frames, None where there is no sound.
-        frame_counts: (N,) frames, 0 where there is no sound.
+        frame_keys: N keys into the cache of functionals, None where there is no sound.
+        frame_counts: (N,) vectors of functionals, one a clip; 0 where there is no sound.
         settings: of the front end.
+        text_cache: token vectors of a frozen linguistic encoder by `text_key`; None where they are not known.
     """
 
     utterances: tuple[Utterance, ...]
@@ -94,8 +94,9 @@ class Examples:
     token_ids: tuple[NDArray[np.int64], ...]
     frame_keys: tuple[str | None, ...]
     frame_counts: NDArray[np.int64]
-    settings: LogMelSettings
+    settings: FunctionalsSettings
     cache: ArrayCache = field(repr=False)
+    text_cache: ArrayCache | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -105,12 +106,32 @@ class Examples:
         """(N, 2): which of sound and text an utterance has."""
         return np.stack([self.frame_counts > 0, np.array([len(ids) > 0 for ids in self.token_ids], bool)], axis=1)
 
-    def frames(self, index: int) -> NDArray[np.float32]:
-        """Return the log-mel frames (T, bands) of an example; (0, bands) where there is no sound."""
+    def frames(self, index: int, copy: int = 0) -> NDArray[np.float32]:
+        """Return the functionals (1, F) of an example; (0, F) where there is no sound.
+
+        Args:
+            index: of the example.
+            copy: 0 is the clip itself, 1 and more are the copies that `add_perturbed_copies` made.
+        """
         key = self.frame_keys[index]
         if key is None:
-            return np.zeros((0, self.settings.bands), np.float32)
-        return self.cache[key].astype(np.float32)
+            return np.zeros((0, self.settings.width), np.float32)
+        return self.cache[_copy_key(key, copy)].astype(np.float32)
+
+    def token_vectors(self, index: int) -> NDArray[np.float32]:
+        """Return the token vectors (T, D), with [CLS] and [SEP], that a frozen encoder gave; needs `text_cache`."""
+        assert self.text_cache is not None, "no frozen encoder has read the texts"
+        ids = self.token_ids[index]
+        return (
+            self.text_cache[text_key(ids)].astype(np.float32)
+            if len(ids)
+            else np.zeros((0, self.text_cache.width), np.float32)
+        )
+
+
+def text_key(token_ids: NDArray[np.int64]) -> str:
+    """Return the key under which the vectors of a text are kept: a digest of its tokens."""
+    return hashlib.sha256(np.ascontiguousarray(token_ids).tobytes()).hexdigest()
 
 
 def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str, ...]:
@@ -127,7 +148,7 @@ def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str
         raise RecipeError(
             f"data.categories 'own' for {', '.join(corpus.name for corpus in with_labels)}",
             "corpora of one recipe must share their labels",
-            "use data.categories = 'seven' or 'four'",
+            "use data.categories = 'nine', 'seven' or 'four'",
         )
     return labels[0] if labels else ()
 
@@ -148,9 +169,9 @@ def build_examples(
     """
     categories = model_categories(config, corpora)
     _check_dimensions(config, corpora)
-    settings = LogMelSettings()
+    settings = FunctionalsSettings()
     fingerprint = hashlib.sha256(json.dumps(settings.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
-    cache = ArrayCache(cache_folder / f"log-mel-{fingerprint}", np.float16, settings.bands)
+    cache = ArrayCache(cache_folder / f"functionals-{fingerprint}", np.float16, settings.width)
     pairs = [
         (number, corpus, entry, utterance)
         for number, (corpus, entry) in enumerate(zip(corpora, config.corpora, strict=True))
@@ -196,7 +217,7 @@ def _check_dimensions(config: DataConfig, corpora: Sequence[Corpus]) -> None:
             raise RecipeError(f"data.dimensions '{name}'", valid, remedy)
 
 
-def _cached_frames(cache: ArrayCache, settings: LogMelSettings, utterance: Utterance) -> str | None:
+def _cached_frames(cache: ArrayCache, settings: FunctionalsSettings, utterance: Utterance) -> str | None:
     """Return the cache key of an utterance's frames, computing them if they are new; keyed by the bytes of the file."""
     if utterance.audio is None:
         return None
@@ -206,10 +227,38 @@ def _cached_frames(cache: ArrayCache, settings: LogMelSettings, utterance: Utter
     except OSError as error:
         raise CorpusError(f"{utterance.corpus}: {utterance.audio}", str(error.strerror), "check the corpus") from error
     if key not in cache:
-        samples = torch.from_numpy(load_audio(utterance.audio, sample_rate_hz=settings.sample_rate_hz))[None]
-        frames, _ = log_mel(samples, torch.tensor([samples.shape[1]]), settings)
-        cache.add(key, frames[0].numpy())
+        cache.add(key, settings.frames(load_audio(utterance.audio, sample_rate_hz=settings.sample_rate_hz)))
     return key
+
+
+def add_perturbed_copies(
+    examples: Examples,
+    rows: NDArray[np.int64],
+    copies: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Put ``copies`` randomly perturbed copies (`perturb`) of every clip among ``rows`` into the examples' cache.
+
+    A copy depends on the clip's bytes and the copy's number alone; what is in the cache already is not made again.
+
+    Raises:
+        AudioError: a sound file cannot be read.
+        MissingExtraError: PyAV, which some copies go through, is not installed.
+    """
+    heard = [(examples.frame_keys[row], examples.utterances[row].audio) for row in rows]
+    clips = [(key, audio) for key, audio in heard if key and audio] if copies else []
+    for done, (key, audio) in enumerate(clips):
+        missing = [copy for copy in range(1, copies + 1) if _copy_key(key, copy) not in examples.cache]
+        if missing:
+            samples = load_audio(audio, sample_rate_hz=examples.settings.sample_rate_hz)
+            for copy in missing:
+                changed = perturb(samples, np.random.default_rng([int(key, 16), copy]))
+                examples.cache.add(_copy_key(key, copy), examples.settings.frames(changed))
+        progress(done + 1, len(clips))
+
+
+def _copy_key(key: str, copy: int) -> str:
+    return f"{key}-perturbed-{VERSION}-{copy}" if copy else key
 
 
 Pair = tuple[int, Corpus, CorpusConfig, Utterance]

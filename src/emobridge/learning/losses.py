@@ -61,6 +61,17 @@ def concordance_loss(prediction: Tensor, target: Tensor, weight: Tensor | None =
     return _concordance_loss(prediction, target, weight)[0]
 
 
+def _concordance_by_group(prediction: Tensor, target: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean loss over groups, each counting by its valid items, and whether any group defines one."""
+    total, count = prediction.new_zeros(()), prediction.new_zeros(())
+    for group in set(groups.tolist()):
+        inside = torch.where(groups == group, target, math.nan)
+        loss, defined = _concordance_loss(prediction, inside, None)
+        items = inside.isfinite().sum() * defined
+        total, count = total + items * loss, count + items
+    return total / count.clamp(min=1), count > 0
+
+
 def _concordance_loss(prediction: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return the loss and whether it is defined, both scalars."""
     weight = torch.ones_like(target) if weight is None else weight
@@ -76,6 +87,52 @@ def _concordance_loss(prediction: Tensor, target: Tensor, weight: Tensor | None)
     defined = (valid.sum() >= 2) & (variance > LEAST_VARIANCE)
     scatter = torch.where(defined, variance + (prediction_mean - target_mean).square(), 1.0)
     return torch.where(defined, 1.0 - 2.0 * covariance / scatter, 0.0), defined
+
+
+def within_tolerance(target: Tensor, prediction: Tensor, tolerance: Tensor) -> Tensor:
+    """Return for each target the value nearest to the prediction within ``tolerance`` of it; all of one shape.
+
+    Against these targets a loss is zero, gradient too, where every prediction is close enough. NaN stays NaN.
+    """
+    return torch.minimum(torch.maximum(prediction.detach().float(), target - tolerance), target + tolerance)
+
+
+def ranking_loss(prediction: Tensor, places: Tensor, groups: Tensor, margin: float, least: float = 0.0) -> Tensor:
+    """Return how far pairs of items are from the order of their places, a scalar, at least 0.
+
+    The mean of max(0, margin x (place_i - place_j) - (prediction_i - prediction_j)) / margin over pairs of one group
+    with place_i above place_j: zero where each pair is in order with at least its margin, 1 a step of place where the
+    predictions are equal.
+
+    Args:
+        prediction: (B,).
+        places: (B,), NaN = compared with none.
+        groups: (B,) integers; only items of one group are compared.
+        margin: asked for each unit of difference in place, above 0.
+        least: difference in place from which on a pair counts.
+
+    Without any pair it is 0 with zero gradient.
+    """
+    steps = places[:, None] - places[None, :]
+    pairs = (groups[:, None] == groups[None, :]) & (steps > 0) & (steps >= least)  # False for NaN
+    gaps = prediction.float()[:, None] - prediction.float()[None, :]
+    missing = torch.where(pairs, margin * torch.where(pairs, steps, 0.0) - gaps, 0.0).clamp(min=0.0) / margin
+    return missing.sum() / pairs.sum().clamp(min=1)
+
+
+def correlation_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return 1 - Pearson's correlation over (B,) items, a scalar in [0, 2]: the course counts, level and spread do not.
+
+    NaN targets are missing. Fewer than two valid items, or no variance in either, give 0 with zero gradient.
+    """
+    valid = target.isfinite()
+    count = valid.sum().clamp(min=1)
+    prediction, target = torch.where(valid, prediction.float(), 0.0), torch.where(valid, target, 0.0)
+    rest, other = (torch.where(valid, each - each.sum() / count, 0.0) for each in (prediction, target))
+    spread, other_spread = rest.square().sum() / count, other.square().sum() / count
+    defined = (valid.sum() >= 2) & (spread > LEAST_VARIANCE) & (other_spread > LEAST_VARIANCE)
+    scatter = torch.where(defined, spread * other_spread, 1.0).sqrt()
+    return torch.where(defined, 1.0 - (rest * other).sum() / count / scatter, 0.0)
 
 
 class MultiTaskLoss(nn.Module):
@@ -125,6 +182,7 @@ class MultiTaskLoss(nn.Module):
         allowed: Tensor,
         weight: Tensor,
         dimensions: Tensor,
+        groups: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total, a scalar, and each task's own loss, detached and unweighted.
 
@@ -134,15 +192,18 @@ class MultiTaskLoss(nn.Module):
             allowed: (B, C) bool, the categories that compete in each item.
             weight: (B,), at least 0, of each item in the category task.
             dimensions: (B, K) targets in [0, 1], NaN = missing.
+            groups: (B,) the corpus of each item: concordance is taken within each, since raters of one corpus use a
+                scale otherwise than those of another; None: all are one group.
 
         A task without labels in the batch contributes nothing, and its part is NaN.
         """
         logits, predicted = outputs
+        groups = torch.zeros(len(predicted), dtype=torch.int64) if groups is None else groups
         losses: dict[str, tuple[Tensor, Tensor]] = {}  # task -> loss and whether the batch has labels for it
         if self.with_category:
             losses["category"] = self._category(logits, categories, allowed, weight)
         for name, column in self.columns.items():
-            losses[name] = _concordance_loss(predicted[:, column], dimensions[:, column], None)
+            losses[name] = _concordance_by_group(predicted[:, column], dimensions[:, column], groups)
         values, defined = (torch.stack(each) for each in zip(*losses.values(), strict=True))
         weighted = self.weights * values
         if self.log_variances is not None:

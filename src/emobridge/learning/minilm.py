@@ -30,11 +30,14 @@ class MinilmConfig:
         trainable_layers: how many of the six layers, from the top, are fine-tuned; the rest stay as released.
         train_embeddings: whether the token embeddings are fine-tuned too.
         dropout: inside the encoder, in training.
+        start: a recipe, its file or the name of one that comes with emobridge, whose linguistic encoder this one starts
+            from; it is trained first, on a fold that knows nothing of what is tested. Empty: the released weights.
     """
 
     trainable_layers: Annotated[int, Field(ge=0, le=6)] = 6
     train_embeddings: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    start: str = ""
 
 
 def starting_weights() -> Path:
@@ -86,6 +89,11 @@ class MinilmEncoder(nn.Module):
         layers = list(self.bert.encoder.layer)
         for layer in layers[: len(layers) - config.trainable_layers]:
             layer.requires_grad_(False)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether training leaves every weight as it is."""
+        return not any(parameter.requires_grad for parameter in self.parameters())
 
     def load_starting_weights(self) -> None:
         """Fill the network with the official release; refuses missing or unexpected weights."""

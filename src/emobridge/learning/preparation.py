@@ -17,12 +17,14 @@ from emobridge.learning.features import Examples, build_examples
 from emobridge.learning.folds import Fold, FoldFile, checked_in_folds, make_folds, read_folds, resolve, write_folds
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
+from emobridge.learning.partners import Partners
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder
 from emobridge.learning.training.loop import Progress, no_progress
 
 PAIRS_SEED = 7
 PARTS = ("train", "validation", "test")
+LEFT_OUT = "without-"  # and the corpus: the name of a fold whose test part is a corpus that it never trained on
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,20 @@ class Parts:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recipe's corpora, read and split."""
+    """A recipe's corpora, read and split.
+
+    Attributes:
+        corpora: as the recipe names them.
+        examples: of all of them.
+        folds: fold k of every corpus as one.
+        left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
+            training on the others; none where there is only one.
+    """
 
     corpora: tuple[Corpus, ...]
     examples: Examples
     folds: tuple[Parts, ...]
+    left_out: tuple[Parts, ...] = ()
 
     def fold(self, number: int) -> Parts:
         """Return fold ``number``, counted from 1: utterances with any of the inputs that the recipe uses.
@@ -53,7 +64,27 @@ class Prepared:
         """
         if not 1 <= number <= len(self.folds):
             raise RecipeError(f"fold {number}", f"this recipe has folds 1 to {len(self.folds)}", "choose one of these")
-        parts = _without_test_texts(self.examples, _with_input(self.examples, self.folds[number - 1]))
+        return self._usable(self.folds[number - 1])
+
+    def left_out_fold(self, number: int) -> Parts:
+        """Return fold ``number``, counted from 1, of those that leave a corpus out; otherwise as `fold`.
+
+        Raises:
+            RecipeError: there is no such fold, or a part of it is empty.
+        """
+        if not self.left_out:
+            given = f"leaving a corpus out of {', '.join(corpus.name for corpus in self.corpora)}"
+            raise RecipeError(
+                given, "two corpora with sound are needed, or two of text alone", "add one to data.corpora"
+            )
+        if not 1 <= number <= len(self.left_out):
+            names = ", ".join(parts.name for parts in self.left_out)
+            given = f"fold {number} of those that leave a corpus out"
+            raise RecipeError(given, f"there are 1 to {len(self.left_out)}: {names}", "choose one of these")
+        return self._usable(self.left_out[number - 1])
+
+    def _usable(self, parts: Parts) -> Parts:
+        parts = _without_test_texts(self.examples, _with_input(self.examples, parts))
         for name in PARTS:
             if len(getattr(parts, name)) == 0:
                 given = f"the {name} part of {parts.name} has no utterance with the sound or text that the recipe uses"
@@ -82,8 +113,9 @@ def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = n
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
     tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
     examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
-    per_corpus = [resolve(_fold_file(corpus, recipe, run), corpus) for corpus in corpora]
-    return Prepared(corpora, examples, _join_folds(corpora, per_corpus))
+    files = [_fold_file(corpus, recipe, run) for corpus in corpora]
+    folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
+    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]))
 
 
 def cache_folder() -> Path:
@@ -102,19 +134,48 @@ def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:
 
 
 def _join_folds(corpora: Sequence[Corpus], per_corpus: Sequence[list[Fold]]) -> tuple[Parts, ...]:
-    """Return fold k of every corpus as one; a corpus with fewer folds starts over."""
+    """Return fold k of every corpus as one.
+
+    A corpus with fewer folds starts over, without its test part: it is trained on, and was tested on already.
+    """
     offsets = np.cumsum([0, *(len(corpus.utterances) for corpus in corpora)])
     joined = []
     for number in range(max(len(folds) for folds in per_corpus)):
-        chosen = [folds[number % len(folds)] for folds in per_corpus]
-        parts = {
-            part: np.concatenate(
-                [np.array(fold.parts[part], np.int64) + offset for fold, offset in zip(chosen, offsets, strict=False)]
-            )
-            for part in PARTS
-        }
+        parts = {}
+        for part in PARTS:
+            chosen = [
+                () if part == "test" and number >= len(folds) else folds[number % len(folds)].parts[part]
+                for folds in per_corpus
+            ]
+            rows = [np.array(one, np.int64) + offset for one, offset in zip(chosen, offsets, strict=False)]
+            parts[part] = np.concatenate(rows)
         joined.append(Parts(name=f"fold-{number + 1}", **parts))
     return tuple(joined)
+
+
+def _leave_corpora_out(examples: Examples, files: Sequence[FoldFile], first: Parts) -> tuple[Parts, ...]:
+    """Return a fold for each corpus with sound (where none has any: each corpus) that is tested on the whole of it.
+
+    The others are trained on with the train and test parts of their first fold, near-duplicates excepted, and
+    validated on with its validation part. Beside corpora with sound, one of text alone keeps its train part as it is.
+    """
+    numbers = range(len(files))
+    heard = [number for number in numbers if examples.presence[examples.corpora == number, 0].any()]
+    if len(heard or numbers) < 2:
+        return ()
+    excluded = {(file.corpus, entry.id) for file in files for entry in file.excluded}
+    kept = [row for row in first.test if examples.corpora[row] in (heard or numbers)]
+    kept = [row for row in kept if (examples.utterances[row].corpus, examples.utterances[row].id) not in excluded]
+    learned = np.sort(np.concatenate([first.train, np.array(kept, np.int64)]))
+    return tuple(
+        Parts(
+            name=f"{LEFT_OUT}{examples.corpus_names[number]}",
+            train=learned[examples.corpora[learned] != number],
+            validation=first.validation[examples.corpora[first.validation] != number],
+            test=np.flatnonzero(examples.corpora == number),
+        )
+        for number in heard or numbers
+    )
 
 
 def _with_input(examples: Examples, parts: Parts) -> Parts:
@@ -152,8 +213,8 @@ def _without_test_texts(examples: Examples, parts: Parts) -> Parts:
 def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pairs:
     """Return the validation part under every presence that the corpora allow, since confidence differs with it.
 
-    Utterances with sound and text are also heard alone and read alone. Where none has both, acted clips and written
-    sentences of the same category are paired, seeded, as in training.
+    Utterances with sound and text are also heard alone and read alone. Where none has both, acted clips meet
+    written sentences as in training, seeded: every other clip one of its category, the rest an emotionless one.
     """
     natural = Pairs.natural(examples, list(validation))
     presence = examples.presence[validation]
@@ -163,13 +224,13 @@ def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pair
         return Pairs([*natural.acoustic, *both, *absent], [*natural.linguistic, *absent, *both])
     if not examples.categories:
         return natural
-    labels = np.where(examples.targets.sum(axis=1) > 0, examples.targets.argmax(axis=1), -1)
+    partners = Partners(examples, validation[presence[:, 1]])
     generator = np.random.default_rng(PAIRS_SEED)
     heard, read = [], []
-    sentences = validation[presence[:, 1]]
-    for index in validation[presence[:, 0]]:
-        same = sentences[labels[sentences] == labels[index]]
-        if labels[index] >= 0 and len(same):
+    labelled = examples.targets[validation].sum(axis=1) > 0
+    for number, index in enumerate(validation[presence[:, 0] & labelled]):
+        sentence = partners.draw(int(index), ("matching", "irrelevant")[number % 2], generator)
+        if sentence is not None:
             heard.append(int(index))
-            read.append(int(generator.choice(same)))
+            read.append(sentence)
     return Pairs([*natural.acoustic, *heard], [*natural.linguistic, *read])

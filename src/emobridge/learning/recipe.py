@@ -14,7 +14,6 @@ from typing import Annotated, Any, ClassVar
 import pydantic
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from emobridge.encoders.log_mel import LogMelSettings
 from emobridge.errors import RecipeError, nearest
 from emobridge.labels import MODALITIES
 from emobridge.learning.compact import CompactConfig
@@ -102,9 +101,6 @@ class Recipe:
                     f"its encoder is described by a section [{modality}]",
                     f"add [{modality}], or leave '{modality}' out of data.corpora.modalities",
                 )
-        bands = LogMelSettings().bands
-        if self.acoustic is not None and self.acoustic.bands != bands:
-            raise RecipeError(f"acoustic.bands is {self.acoustic.bands}", f"the front end has {bands}", "leave it out")
         # The network's own checks, before hours of decoding; how many names there are does not matter to them.
         self.fusion_config(("one", "other"), ("dimension",), 1)
 

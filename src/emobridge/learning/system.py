@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from emobridge.labels import PRESENCES
-from emobridge.learning.augmentation import AugmentationConfig, augment_frames
 from emobridge.learning.batches import Batch
 from emobridge.learning.compact import CompactConfig, CompactEncoder
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
@@ -48,11 +47,9 @@ class EmotionSystem(nn.Module):
         there = tuple(name for name, encoder in encoders.items() if encoder is not None)
         return PRESENCES if len(there) == 2 else there
 
-    def forward(
-        self, batch: Batch, presence: Tensor, augmentation: AugmentationConfig | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, presence: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (B, C) and dimensions (B, K); ``presence`` (B, 2) may hide what the batch holds."""
-        acoustic, acoustic_mask = self._hear(batch, presence, augmentation)
+        acoustic, acoustic_mask = self._hear(batch, presence)
         linguistic, linguistic_mask = self._read(batch, presence)
         outputs: tuple[Tensor, Tensor] = self.fusion(
             acoustic,
@@ -64,18 +61,13 @@ class EmotionSystem(nn.Module):
         )
         return outputs
 
-    def _hear(
-        self, batch: Batch, presence: Tensor, augmentation: AugmentationConfig | None
-    ) -> tuple[Tensor | None, Tensor | None]:
+    def _hear(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if self.acoustic is None or self.config.acoustic is None:
             return None, None
         if not presence[:, 0].any():  # nothing to hear: the encoder's work is saved
             size = len(presence)
             return torch.zeros(size, 1, self.config.acoustic.width), torch.zeros(size, 1, dtype=torch.bool)
-        frames, mask = batch.frames, batch.frame_mask
-        if augmentation is not None:
-            frames, mask = augment_frames(frames, mask, augmentation)
-        vectors, vector_mask = self.acoustic(frames, mask)
+        vectors, vector_mask = self.acoustic(batch.frames, batch.frame_mask)
         return vectors, vector_mask & presence[:, :1]
 
     def _read(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -84,7 +76,9 @@ class EmotionSystem(nn.Module):
         if not presence[:, 1].any():
             size = len(presence)
             return torch.zeros(size, 1, self.linguistic.dimension), torch.zeros(size, 1, dtype=torch.bool)
-        vectors = self.linguistic(batch.token_ids, batch.token_mask)
+        vectors = batch.token_vectors
+        if vectors is None:
+            vectors = self.linguistic(batch.token_ids, batch.token_mask)
         return drop_special_tokens(vectors, batch.token_mask, presence)
 
 
@@ -106,10 +100,10 @@ def proportional_positions(mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def measure_bands(system: EmotionSystem, batches: list[Batch]) -> None:
-    """Set the acoustic encoder's per-band mean and deviation from the real frames of training batches."""
+def measure_functionals(system: EmotionSystem, batches: list[Batch]) -> None:
+    """Set the acoustic encoder's mean and deviation of each functional from training batches."""
     if system.acoustic is None:
         return
     pooled = torch.cat([batch.frames[batch.frame_mask] for batch in batches])
-    system.acoustic.band_mean.copy_(pooled.mean(dim=0))
-    system.acoustic.band_deviation.copy_(pooled.std(dim=0).clamp(min=1e-3))
+    system.acoustic.mean.copy_(pooled.mean(dim=0))
+    system.acoustic.deviation.copy_(pooled.std(dim=0).clamp(min=1e-3))

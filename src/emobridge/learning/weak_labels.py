@@ -23,7 +23,7 @@ PROTOTYPES: Mapping[str, tuple[float, float, float]] = {
     "bored": (-0.65, -0.62, -0.33),
     "calm": (0.68, -0.46, 0.06),
 }
-_NAMES: Mapping[str, str | None] = {**label_map("common", "seven").forward, "boredom": "bored"}
+_NAMES: Mapping[str, str | None] = label_map("common", "nine").forward
 _LEVELS: Mapping[str, float] = {"low": 0.5, "normal": 0.75, "medium": 0.75, "high": 1.0, "strong": 1.0}
 UNKNOWN_INTENSITY = 0.75  # how far from the neutral point a clip of unknown intensity stands
 
@@ -33,7 +33,17 @@ def intensity(utterance: Utterance, scales: Mapping[str, Scale]) -> float:
     rated = utterance.dimensions.get("intensity")
     if rated is not None:
         return 0.5 + 0.5 * scales["intensity"].to_unit(rated)
-    return _LEVELS.get(utterance.attributes.get("intensity", ""), UNKNOWN_INTENSITY)
+    return acted_intensity(utterance) or UNKNOWN_INTENSITY
+
+
+def acted_intensity(utterance: Utterance) -> float | None:
+    """Return how strongly the emotion was asked to be acted, on (0, 1]; None where the corpus does not say."""
+    return _LEVELS.get(utterance.attributes.get("intensity", ""))
+
+
+def common_category(label: str) -> str:
+    """Return the name that `PROTOTYPES` has for a corpus's label; a label that it does not know stays as it is."""
+    return _NAMES.get(label) or label
 
 
 def weak_dimensions(utterance: Utterance, scales: Mapping[str, Scale]) -> dict[str, float]:
@@ -44,14 +54,14 @@ def weak_dimensions(utterance: Utterance, scales: Mapping[str, Scale]) -> dict[s
         scales: of its corpus's dimensions, for the rated intensity.
     """
     votes = dict(utterance.votes) or ({utterance.label: 1.0} if utterance.label else {})
-    known = [(prototype, count) for label, count in votes.items() if count > 0 and (prototype := _prototype(label))]
+    known = [
+        (prototype, count)
+        for label, count in votes.items()
+        if count > 0 and (prototype := PROTOTYPES.get(common_category(label)))
+    ]
     total = sum(count for _, count in known)
     if total == 0:
         return {}
     strength = intensity(utterance, scales)
     means = (sum(prototype[axis] * count for prototype, count in known) / total for axis in range(3))
     return {name: 0.5 + 0.5 * strength * mean for name, mean in zip(DIMENSIONS, means, strict=True)}
-
-
-def _prototype(label: str) -> tuple[float, float, float] | None:
-    return PROTOTYPES.get(_NAMES.get(label) or label)

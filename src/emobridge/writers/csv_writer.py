@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from emobridge.results import Result
 
 FIRST = ("file", "start_s", "end_s", "speaker", "text", "category")
-LAST = ("modalities", "flags")
+LAST = ("modalities", "flags", "abstain")
 
 
 class CsvWriter:

@@ -56,15 +56,18 @@ def _number(value: float | None, width: int) -> str:
 
 
 def _remarks(segment: Segment, indent: str) -> list[str]:
-    """Return the lines under a segment: who spoke and the words, other categories it may be, and flags."""
+    """Return the lines under a segment: who spoke and the words, other categories it may be, flags."""
     lines = []
     if segment.text is not None:
         lines += _wrap((f"{segment.speaker}: " if segment.speaker else "") + f'"{segment.text}"', indent)
     others = [name for name in segment.categories_90 if name != segment.category]
     if others:
         lines += _wrap(f"or {', '.join(others)}", indent)
-    if segment.flags:
-        lines += _wrap(f"({', '.join(flag.replace('_', ' ') for flag in segment.flags)})", indent)
+    flags = [flag.replace("_", " ") for flag in segment.flags if flag != segment.abstain]
+    if segment.abstain is not None:
+        flags.insert(0, f"abstains: {segment.abstain.replace('_', ' ')}")
+    if flags:
+        lines += _wrap(f"({', '.join(flags)})", indent)
     return lines
 
 

@@ -45,6 +45,8 @@ def simulate(
         probabilities=(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32),
         truth_dimensions=values.astype(np.float32),
         predicted_dimensions=(0.6 * values + 0.2 + 0.1 * noise.normal(size=values.shape)).astype(np.float32),
+        category_threshold=np.full(rows, 0.8, np.float32),
+        half_width=np.full((rows, len(DIMENSIONS)), [0.2, 0.1], np.float32),
     )
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from emobridge.learning.evaluation.calibration import category_sets
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, estimate, predict
+from emobridge.learning.evaluation.metrics import set_coverage
 from emobridge.learning.features import Examples
 from emobridge.learning.system import EmotionSystem
 
@@ -117,6 +119,27 @@ def test_predictions_carry_raw_labels_truth_and_ratings(
     assert found.ids.tolist() == [examples.utterances[row].id for row in ROWS]
     assert_array_equal(found.truth, examples.targets[ROWS])
     assert_array_equal(found.truth_dimensions, examples.rated_dimensions[ROWS])
+
+
+def test_predictions_carry_what_was_promised_of_them(
+    examples: Examples, system: EmotionSystem, every_presence: Pairs, unfitted: dict[str, Calibration]
+) -> None:
+    fitted = unfitted | {"both": Calibration(1.0, 0.75, {"arousal": 0.125}, 9)}
+    found = predict(system, examples, every_presence, fitted, fold="f", variant="v", seed=1)
+    both = every_presence.presence == "both"
+    assert_array_equal(found.category_threshold, np.where(both, 0.75, 1.0))
+    assert np.isnan(found.half_width[:, 0]).all()
+    assert_array_equal(found.half_width[:, 1], np.where(both, 0.125, np.nan))
+
+
+def test_nine_in_ten_calibration_items_lie_in_the_sets_made_from_them(
+    examples: Examples, system: EmotionSystem
+) -> None:
+    pairs = Pairs.natural(examples, list(range(36)))
+    fitted = calibrate(system, examples, pairs)
+    found = predict(system, examples, pairs, fitted, fold="f", variant="v", seed=1)
+    sets = category_sets(found.probabilities, found.category_threshold)
+    assert 0.9 <= set_coverage(found.truth, sets) <= 0.95
     assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
 
 

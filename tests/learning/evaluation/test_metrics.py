@@ -22,6 +22,7 @@ ON_CATEGORIES = (
     metrics.macro_f1,
     metrics.weighted_f1,
 )
+ON_CONFIDENCE = (metrics.expected_calibration_error, metrics.debiased_calibration_error)
 ON_VALUES = (metrics.concordance_cc, metrics.pearson_cc, metrics.root_mean_square_error)
 labelled_pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40)
 value_pairs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=3, max_size=40)
@@ -39,7 +40,9 @@ def computed(inputs: dict[str, Any]) -> dict[str, Any]:
         "per_class_recall": recalls[~np.isnan(recalls)].tolist(),
         **{metric.__name__: metric(truth, predicted) for metric in ON_CATEGORIES},
         **{metric.__name__: metric(*values) for metric in ON_VALUES},
-        "expected_calibration_error": metrics.expected_calibration_error(truth, probabilities),
+        "expected_calibration_error": metrics.expected_calibration_error(np.eye(count)[truth], probabilities),
+        "expected_calibration_error_votes": metrics.expected_calibration_error(votes, probabilities),
+        "debiased_calibration_error_votes": metrics.debiased_calibration_error(votes, probabilities),
         "negative_log_likelihood": metrics.cross_entropy_soft(np.eye(count)[truth], probabilities),
         "cross_entropy_votes": metrics.cross_entropy_soft(votes, probabilities),
         "brier_votes": metrics.brier_score(votes, probabilities),
@@ -145,15 +148,57 @@ def test_a_metric_that_nothing_is_left_for_is_nan() -> None:
         assert math.isnan(on_categories([], []))
     for on_values in ON_VALUES:
         assert math.isnan(on_values([math.nan], [0.5]))
-    assert math.isnan(metrics.expected_calibration_error([-1], [[0.5, 0.5]]))
-    assert math.isnan(metrics.brier_score([[0, 0]], [[0.5, 0.5]]))
-    assert math.isnan(metrics.cross_entropy_soft([[0, 0]], [[0.5, 0.5]]))
+    for on_distributions in (*ON_CONFIDENCE, metrics.brier_score, metrics.cross_entropy_soft):
+        assert math.isnan(on_distributions([[0, 0]], [[0.5, 0.5]]))
+    for on_sets in (metrics.set_coverage, metrics.mean_set_size):
+        assert math.isnan(on_sets([[0, 0]], [[True, True]]))
+    assert math.isnan(metrics.interval_coverage([0.5, math.nan, 0.5], [math.nan, 0.5, 0.5], [0.1, 0.1, math.nan]))
 
 
 def test_probabilities_that_are_right_as_often_as_they_say_have_no_calibration_error() -> None:
-    truth = [0] * 8 + [1] * 2
-    assert metrics.expected_calibration_error(truth, [[0.8, 0.2]] * 10) == pytest.approx(0)
+    truth = np.eye(2)[[0] * 8 + [1] * 2]
+    for metric in ON_CONFIDENCE:
+        assert metric(truth, [[0.8, 0.2]] * 10) == pytest.approx(0)
     assert metrics.expected_calibration_error(truth, [[1.0, 0.0]] * 10) == pytest.approx(0.2)
+
+
+def test_saying_what_the_raters_say_has_no_calibration_error_though_the_majority_is_surer() -> None:
+    votes = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8]] * 5)
+    majority = np.eye(3)[votes.argmax(axis=1)]
+    for metric in ON_CONFIDENCE:
+        assert metric(votes, votes) == pytest.approx(0)
+    assert metrics.expected_calibration_error(majority, votes) == pytest.approx(1 - np.mean([0.6, 0.5, 0.8]))
+
+
+def test_of_a_perfect_system_few_items_raise_the_plain_calibration_error_and_not_the_debiased_one() -> None:
+    generator = np.random.default_rng(0)
+    plain, squared = [], []
+    for _ in range(400):
+        confidence = generator.uniform(0.5, 1, 60)
+        truth = np.eye(2)[(generator.random(60) >= confidence).astype(int)]
+        probabilities = np.stack([confidence, 1 - confidence], axis=1)
+        plain.append(metrics.expected_calibration_error(truth, probabilities))
+        squared.append(metrics.debiased_calibration_error(truth, probabilities, bins=5) ** 2)
+    assert np.mean(plain) > 0.08
+    assert np.median(squared) == 0
+
+
+@fast
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 2), st.integers(34, 100)), min_size=2, max_size=40), seed=st.integers(0, 9)
+)
+def test_the_order_of_items_and_unlabelled_ones_change_no_calibration_error(
+    pairs: list[tuple[int, int]], seed: int
+) -> None:
+    truth = np.eye(3)[[one for one, _ in pairs]]
+    top = np.array([[two / 100] for _, two in pairs])
+    probabilities = np.concatenate([top, (1 - top) / 2, (1 - top) / 2], axis=1)
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    for metric in ON_CONFIDENCE:
+        expected = pytest.approx(metric(truth, probabilities), abs=1e-7)
+        assert metric(truth[order], probabilities[order]) == expected
+        more = np.concatenate([truth, np.zeros((2, 3))]), np.concatenate([probabilities, probabilities[:2]])
+        assert metric(*more) == expected
 
 
 @fast

@@ -4,13 +4,15 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from emobridge.errors import CorpusError, OutputError
+from emobridge.errors import CorpusError, LabelError, OutputError
+from emobridge.labels import CATEGORIES, FOUR_CATEGORIES
 from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 
 Maker = Callable[..., Predictions]
@@ -31,6 +33,7 @@ def predictions(make_predictions: Maker) -> Predictions:
     made.truth[0], made.labels[0], made.speakers[1] = 0, "", ""
     made.truth[2], made.allowed[3] = [0.5, 0.5, 0], [True, False, True]
     made.truth_dimensions[4, 1] = made.predicted_dimensions[5, 0] = np.nan
+    made.category_threshold[6] = made.half_width[7, 1] = np.nan
     return made
 
 
@@ -50,7 +53,8 @@ def test_predictions_without_categories_dimensions_or_rows_are_read_too(
         empty = {name: getattr(predictions, name)[:, :0] for name in ("truth", "allowed", "probabilities")}
         predictions = dataclasses.replace(predictions, categories=(), **empty)
     elif missing == "dimensions":
-        empty = {name: getattr(predictions, name)[:, :0] for name in ("truth_dimensions", "predicted_dimensions")}
+        fields = ("truth_dimensions", "predicted_dimensions", "half_width")
+        empty = {name: getattr(predictions, name)[:, :0] for name in fields}
         predictions = dataclasses.replace(predictions, dimensions=(), **empty)
     else:
         predictions = predictions.select(np.zeros(len(predictions), dtype=bool))
@@ -70,6 +74,7 @@ def test_any_parquet_reader_finds_the_columns_with_null_for_what_is_missing(
     ]
     assert rows[0]["truth_category"] is rows[2]["truth_category"] is None
     assert rows[4]["truth_arousal"] is rows[5]["predicted_valence"] is None
+    assert rows[6]["category_threshold"] is rows[7]["half_width_arousal"] is None
     assert rows[3]["allowed"] == [True, False, True]
     assert {"corpus", "utterance", "fold", "variant", "seed", "presence", "probabilities"} <= rows[0].keys()
 
@@ -84,6 +89,59 @@ def test_parts_with_other_categories_do_not_concatenate(predictions: Predictions
     other = dataclasses.replace(predictions, categories=("angry", "happy", "calm"))
     with pytest.raises(CorpusError, match=r"calm.*sad.*same label set"):
         Predictions.concatenate([predictions, other])
+
+
+def over(predictions: Predictions, categories: tuple[str, ...], labels: list[str], **lists: list[Any]) -> Predictions:
+    """The first rows of ``predictions`` over other categories; what ``lists`` leave out is even, or allows all."""
+    rows, even = len(labels), [[1 / len(categories)] * len(categories)] * len(labels)
+    kept = predictions.select(np.arange(len(predictions)) < rows)
+    return dataclasses.replace(
+        kept,
+        categories=categories,
+        labels=np.array(labels),
+        truth=np.array(lists.get("truth", even), np.float32),
+        probabilities=np.array(lists.get("probabilities", even), np.float32),
+        allowed=np.array(lists.get("allowed", np.ones((rows, len(categories)))), np.bool_),
+    )
+
+
+def test_a_view_keeps_what_it_has_a_place_for_and_renormalises(make_predictions: Maker) -> None:
+    eye = np.eye(7, dtype=np.float32)
+    truth = [eye[0], eye[4], 0.6 * eye[1] + 0.4 * eye[5], 0.5 * eye[0] + 0.5 * eye[1], 0 * eye[0]]
+    said = [[0.1, 0.2, 0.05, 0.15, 0.2, 0.2, 0.1]] * 5
+    allowed = [[True] * 2 + [False] * 2 + [True] * 3] * 5
+    seven = over(make_predictions(), CATEGORIES, ["x"] * 5, truth=truth, probabilities=said, allowed=allowed)
+    four = seven.in_view("four")
+    assert four.categories == FOUR_CATEGORIES
+    assert four.ids.tolist() == seven.ids[[0, 2]].tolist()
+    np.testing.assert_allclose(four.truth, [[1, 0, 0, 0], [0, 1, 0, 0]])
+    np.testing.assert_allclose(four.probabilities, [[0.2, 0.4, 0.1, 0.3]] * 2, rtol=1e-5)
+    np.testing.assert_array_equal(four.allowed, [[True, True, False, False]] * 2)
+    assert_equal(four.in_view("four"), four)
+    assert not len(dataclasses.replace(seven, truth=0 * seven.truth).in_view("four"))
+
+
+def test_a_view_of_a_corpus_own_categories_goes_through_its_map(make_predictions: Maker) -> None:
+    own = ("anger", "boredom", "joy", "happiness")
+    made = over(make_predictions(corpus="table-mine"), own, ["joy", "boredom"], truth=[[0, 0, 1, 0], [0, 1, 0, 0]])
+    four = made.in_view("four")
+    np.testing.assert_allclose(four.probabilities, [[1 / 3, 2 / 3, 0, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(four.truth, [[0, 1, 0, 0]])
+    with pytest.raises(LabelError, match="label map target 'five'"):
+        made.in_view("five")
+    with pytest.raises(LabelError, match="label 'zest'"):
+        over(make_predictions(), ("anger", "zest"), ["anger"]).in_view("four")
+
+
+def test_by_label_the_intention_counts_and_not_the_votes(make_predictions: Maker) -> None:
+    votes = np.full((4, 7), 1 / 7)
+    votes[3] = 0
+    made = over(make_predictions(corpus="crema_d"), CATEGORIES, ["fear", "sad", "", "happy"], truth=votes.tolist())
+    truth = made.by_label().truth
+    assert truth.sum(axis=1).tolist() == [1, 1, 0, 0]
+    assert [CATEGORIES[index] for index in truth[:2].argmax(axis=1)] == ["fearful", "sad"]
+    own = over(make_predictions(corpus="crema_d"), ("sad", "fear"), ["fear", "sad"])
+    np.testing.assert_array_equal(own.by_label().truth, [[0, 1], [1, 0]])
 
 
 def test_a_row_that_occurs_twice_is_refused(predictions: Predictions, tmp_path: Path) -> None:

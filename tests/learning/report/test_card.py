@@ -74,3 +74,19 @@ def test_held_out_figures_are_given_for_each_corpus(config: BundleConfig, predic
     card = model_card(config, score(replace(predictions, corpora=corpora), resamples=20))
     table = card.partition("## Held-out results")[2].partition("##")[0]
     assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][-2:] == ["one", "two"]
+
+
+def test_confidence_is_measured_on_the_held_out_part(config: BundleConfig, predictions: Predictions) -> None:
+    scores = score(replace(predictions, half_width=np.full_like(predictions.half_width, 0.2)), resamples=20)
+    section = model_card(config, scores).partition("## Confidence")[2].partition("## Limits")[0]
+    (head,) = [line for line in section.splitlines() if line.startswith("| corpus ")]
+    columns = [cell.strip() for cell in head.strip("|").split("|")]
+    assert {"ECE ↓", "90 % sets hold", "set size ↓", "90 % intervals hold valence"} <= set(columns)
+    assert f"{scores.metrics['set_coverage'].pooled.value:.3f}" in section
+
+
+def test_corpora_left_out_stand_there_where_they_were_measured(config: BundleConfig, scores: Scores) -> None:
+    assert "left out" not in model_card(config, scores)
+    card = model_card(config, scores, {"elsewhere": scores, "elsewhere, four": scores})
+    assert card.count("| elsewhere ") == card.count("| elsewhere, four ") == 2
+    assert f"{scores.metrics['unweighted_average_recall'].pooled.value:.3f}" in card.partition("## Corpora left out")[2]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emobridge.labels import CATEGORIES
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import score
 from emobridge.learning.report.pages import write_report
@@ -33,7 +34,7 @@ def test_both_files_hold_the_figures_of_the_predictions(one: Predictions, tmp_pa
     expected = score(one, 20)
     assert scores == {"toy": json.loads(json.dumps(expected.to_dict()))}
     assert f"{expected.metrics['unweighted_average_recall'].pooled.value:.3f}" in page
-    for heading in ("# toy", "## toy: folds", "## toy: confusion"):
+    for heading in ("# toy", "## toy: confidence", "## toy: folds", "## toy: confusion"):
         assert heading in page.splitlines()
 
 
@@ -52,6 +53,15 @@ def test_predictions_without_any_label_make_a_page_too(one: Predictions, tmp_pat
     page = write_report(blank, "toy", tmp_path, 20)
     assert "confusion" not in page
     assert json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))["toy"]["metrics"] == {}
+
+
+def test_predictions_over_the_seven_categories_are_judged_on_four_too(one: Predictions, tmp_path: Path) -> None:
+    wide = {name: np.zeros((len(one), 7), getattr(one, name).dtype) for name in ("truth", "allowed", "probabilities")}
+    for name, columns in wide.items():
+        columns[:, [CATEGORIES.index(category) for category in one.categories]] = getattr(one, name)
+    page = write_report(replace(one, categories=CATEGORIES, **wide), "toy", tmp_path, 0)
+    assert "## toy: angry, happy, neutral and sad alone" in page
+    assert "neutral and sad alone" not in write_report(one, "toy", tmp_path, 0)
 
 
 def test_the_same_predictions_give_the_same_report(one: Predictions, tmp_path: Path) -> None:

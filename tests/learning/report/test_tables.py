@@ -64,6 +64,14 @@ def test_scores_stand_side_by_side_and_a_figure_that_a_variant_lacks_is_a_dash()
     assert chosen[0] == ["corpus", "utterances", "speakers", "recall angry"]
 
 
+def test_confidence_has_its_own_table_and_none_where_nothing_was_promised() -> None:
+    names = ["interval_coverage_valence", "mean_set_size", "set_coverage", "macro_f1", "expected_calibration_error"]
+    rows = cells(tables.confidence_table({"x": make_scores(dict.fromkeys(names, 0.9))}, of="corpus"))
+    assert rows[0][3:] == ["ECE ↓", "90 % sets hold", "set size ↓", "90 % intervals hold valence"]
+    assert rows[1][3:] == ["0.900 [0.800, 1.000]"] * 4
+    assert tables.confidence_table({"x": BOTH}) == ""
+
+
 def test_a_figure_without_interval_is_printed_alone() -> None:
     alone = Score(Interval(0.5, math.nan, math.nan), Spread({"a": 0.5}, 0.5, math.nan), Spread({}, math.nan, math.nan))
     scores = Scores(("x",), (), 3, 1, {"macro_f1": alone}, np.zeros((1, 1), dtype=np.int64), {})

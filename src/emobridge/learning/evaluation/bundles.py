@@ -47,6 +47,10 @@ def evaluate_bundle(
         dimensions=_columns(
             [one.dimensions for one in estimates], runtime.dimensions, examples.dimension_names, np.nan
         ),
+        promises=[
+            (promised.category_threshold, promised.half_width)
+            for promised in (bundle.config.conformal[one.presence] for one in estimates)
+        ],
         judged=bool(runtime.categories),
         fold=fold,
         variant=bundle.config.name,

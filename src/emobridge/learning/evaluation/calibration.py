@@ -2,7 +2,8 @@
 
 All three are fitted on predictions for speakers that the model did not train on, stored in the bundle, and applied by
 the runtime. Split-conformal coverage holds on average over recordings like the calibration ones; other
-speech gets no promise. Sources: Guo et al. 2017 (temperature); Vovk et al. 2005, Romano, Sesia, Candes 2020 (sets).
+speech gets no promise. Sources: Guo et al. 2017 (temperature); Vovk et al. 2005, Romano, Sesia, Candes 2020 (sets);
+Stutz et al. 2023 (sets where raters disagree: an item's truth is drawn from its votes).
 """
 
 import math
@@ -53,25 +54,45 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.floating], a
     return math.exp(float(found.x))
 
 
-def category_threshold(probabilities: NDArray[np.floating], truth: NDArray[np.integer], coverage: float = 0.9) -> float:
+def category_threshold(
+    probabilities: NDArray[np.floating], truth: NDArray[np.floating], coverage: float = 0.9
+) -> float:
     """Return how much probability a set of categories must hold to contain the truth with chance ``coverage``.
 
-    The set is the smallest one by falling probability whose sum reaches the threshold. Each calibration item scores
-    the sum down to and with its true category; the threshold is the score of rank ceil((n + 1) * coverage) of n, or
-    1.0 (every category) where there are too few items for that rank. The guarantee is at least ``coverage``.
+    The set is the smallest one by falling probability whose sum reaches the threshold: a category is in it if those
+    above it do not reach the threshold yet. So each calibration item scores the sum above its true category (above
+    each category voted for, with its share of the votes), and the threshold is just over the score of rank
+    ceil((n + 1) * coverage) of n, or 1.0 (every category) where there are too few items for that rank. For labels
+    the guarantee is at least ``coverage``; for votes it holds for a truth drawn from them.
 
     Args:
-        probabilities: (N, C) calibrated, restricted to the categories that the item's corpus can hold.
-        truth: (N,) category indices, -1 where missing.
+        probabilities: (N, C) calibrated, as the sets are made from them.
+        truth: (N, C) distributions: one-hot or rater votes; all zero where missing.
         coverage: chance between 0 and 1.
     """
-    known = truth >= 0
-    rows, labels = probabilities[known].astype(np.float64), truth[known]
-    order = np.argsort(-rows, axis=1, kind="stable")
-    sums = np.cumsum(np.take_along_axis(rows, order, axis=1), axis=1)
-    scores = sums[order == labels[:, None]]
-    quantile = _conformal_quantile(scores, coverage)
-    return 1.0 if quantile is None else min(quantile, 1.0)
+    known = truth.sum(axis=1) > 0
+    rows, votes = probabilities[known].astype(np.float64), truth[known].astype(np.float64)
+    order, above = _sums_above(rows)
+    weights = np.take_along_axis(votes / votes.sum(axis=1, keepdims=True), order, axis=1)
+    quantile = _conformal_quantile(above[weights > 0], weights[weights > 0], coverage)
+    return 1.0 if quantile is None else min(float(np.nextafter(quantile, 1.0)), 1.0)
+
+
+def category_sets(probabilities: NDArray[np.floating], threshold: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return the smallest sets by falling probability whose sum reaches the threshold: `runtime.category_set` by rows.
+
+    Args:
+        probabilities: (N, C) calibrated.
+        threshold: (N,) of each row.
+
+    Returns:
+        (N, C) True for the categories in the set.
+    """
+    order, above = _sums_above(probabilities)
+    needed = (above < threshold[:, None]) | (np.arange(above.shape[1]) == 0)
+    sets = np.zeros(probabilities.shape, bool)
+    np.put_along_axis(sets, order, needed, axis=1)
+    return sets
 
 
 def half_width(prediction: NDArray[np.floating], truth: NDArray[np.floating], coverage: float = 0.9) -> float | None:
@@ -88,7 +109,9 @@ def half_width(prediction: NDArray[np.floating], truth: NDArray[np.floating], co
     """
     residuals = np.abs(prediction.astype(np.float64) - truth.astype(np.float64))
     residuals = residuals[~np.isnan(residuals)]
-    return _conformal_quantile(residuals, coverage) if residuals.size >= FEWEST_ITEMS else None
+    if residuals.size < FEWEST_ITEMS:
+        return None
+    return _conformal_quantile(residuals, np.ones_like(residuals), coverage)
 
 
 def _masked_log_softmax(
@@ -103,8 +126,20 @@ def _masked_log_softmax(
     return logs
 
 
-def _conformal_quantile(scores: NDArray[np.float64], coverage: float) -> float | None:
-    """Return the score of rank ceil((n + 1) * coverage), None where the rank lies above n."""
+def _sums_above(probabilities: NDArray[np.floating]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the categories (N, C) by falling probability, and the sum (N, C) of those above each, 0 for the top."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    sums = np.cumsum(np.take_along_axis(probabilities, order, axis=1), axis=1, dtype=np.float64)
+    return order, np.pad(sums, ((0, 0), (1, 0)))[:, : sums.shape[1]]
+
+
+def _conformal_quantile(scores: NDArray[np.float64], weights: NDArray[np.float64], coverage: float) -> float | None:
+    """Return the score at which ceil((n + 1) * coverage) of n items are reached, None where that is more than n.
+
+    The weights of an item's scores sum to 1, so that n is the sum of all.
+    """
+    order = np.argsort(scores, kind="stable")
+    reached = np.cumsum(weights[order])
     # The small step back undoes rounding: (9 + 1) * 0.9 must be rank 9 whatever the last bit says.
-    rank = math.ceil((scores.size + 1) * coverage - 1e-9)
-    return float(np.sort(scores)[rank - 1]) if rank <= scores.size else None
+    rank = int(np.searchsorted(reached, (round(weights.sum()) + 1) * coverage - 1e-6))
+    return float(scores[order[rank]]) if rank < scores.size else None

@@ -1,6 +1,6 @@
 """What a trained system says of examples, and how its confidence is made honest on speakers that it never met."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -16,7 +16,6 @@ from emobridge.learning.features import Examples
 from emobridge.learning.system import EmotionSystem
 
 BATCH_SIZE = 16
-LONGEST_S = 30.0  # longer recordings are judged by their middle
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,7 @@ def estimate(
     dimensions = np.full((count, len(examples.dimension_names)), np.nan, np.float32)
     for start in range(0, count, BATCH_SIZE):
         rows = order[start : start + BATCH_SIZE]
-        batch = collate(
-            examples, [pairs.acoustic[row] for row in rows], [pairs.linguistic[row] for row in rows], LONGEST_S
-        )
+        batch = collate(examples, [pairs.acoustic[row] for row in rows], [pairs.linguistic[row] for row in rows])
         with torch.inference_mode():
             outputs = system(batch, batch.presence)
         if system.config.fusion.categories:
@@ -121,8 +118,9 @@ def _fit(
     temperature, threshold = 1.0, 1.0
     if labelled.any():
         temperature = fit_temperature(logits[labelled], truth[labelled], allowed[labelled])
-        probabilities = masked_softmax(logits[labelled] / temperature, allowed[labelled])
-        threshold = category_threshold(probabilities, truth[labelled].argmax(axis=1))
+        # Whoever asks does not say which categories are possible, so sets are made, and measured, over all of them.
+        probabilities = masked_softmax(logits[labelled], np.ones_like(allowed[labelled]), temperature)
+        threshold = category_threshold(probabilities, truth[labelled])
     widths = {}
     for column, name in enumerate(examples.dimension_names):
         width = half_width(dimensions[:, column], examples.rated_dimensions[rows, column])
@@ -146,15 +144,16 @@ def predict(
     A system without a category head is not judged on categories: their truth is left out.
     """
     logits, dimensions = estimate(system, examples, pairs)
-    presence = pairs.presence
-    temperatures = np.array([calibration[str(name)].temperature for name in presence], np.float32)
+    fitted = [calibration[str(name)] for name in pairs.presence]
+    temperatures = np.array([one.temperature for one in fitted], np.float32)
     everything = np.ones_like(logits, dtype=bool)
     return predictions_of(
         examples,
         pairs.labelled_by,
-        presence=presence,
+        presence=pairs.presence,
         probabilities=masked_softmax(logits / temperatures[:, None], everything).astype(np.float32),
         dimensions=dimensions,
+        promises=[(one.category_threshold, one.half_width) for one in fitted],
         judged=bool(system.config.fusion.categories),
         fold=fold,
         variant=variant,
@@ -173,6 +172,7 @@ def predictions_of(
     fold: str,
     variant: str,
     seed: int,
+    promises: Sequence[tuple[float, Mapping[str, float]]] = (),
 ) -> Predictions:
     """Return what was said of examples together with what their corpora say of them.
 
@@ -182,10 +182,14 @@ def predictions_of(
         presence: (N,) what the system was given, see `PRESENCES`.
         probabilities: (N, C) over the examples' categories.
         dimensions: (N, K) on [0, 1], NaN where nothing was said.
-        judged: whether the categories count; if not, their truth is left out.
+        judged: whether the categories count; if not, their truth is left out, and no set is promised.
         fold, variant, seed: of every row.
+        promises: N pairs of what makes a statement hold nine times in ten: the share of probability that a set of
+            categories must reach, and dimension -> half the width of its interval; left out, nothing is promised.
     """
     utterances = [examples.utterances[row] for row in rows]
+    promises = promises or [(np.nan, {})] * len(rows)
+    widths = [[width.get(name, np.nan) for name in examples.dimension_names] for _, width in promises]
     return Predictions(
         categories=examples.categories,
         dimensions=examples.dimension_names,
@@ -202,6 +206,8 @@ def predictions_of(
         probabilities=probabilities,
         truth_dimensions=examples.rated_dimensions[rows],
         predicted_dimensions=dimensions,
+        category_threshold=np.array([threshold if judged else np.nan for threshold, _ in promises], np.float32),
+        half_width=np.array(widths, np.float32).reshape(dimensions.shape),
     )
 
 

@@ -151,25 +151,97 @@ def expected_calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins:
     """Return how far the probability of the top category is from the share of times that it is right.
 
     Formula: sum_b n_b / N |accuracy_b - mean confidence_b| over equal-width bins (low, high] of the top probability.
-    Source: Naeini, Cooper, Hauskrecht 2015; Guo, Pleiss, Sun, Weinberger 2017. Range 0 to 1, lower is better.
-    NaN rule: items whose truth is -1 are left out; NaN where none is left.
+    An item counts as right with the share that its truth gives the top category: 0 or 1 for a label (the usual
+    figure), the share of the votes where raters voted, since a probability is to tell how likely a listener agrees.
+    Source: Naeini, Cooper, Hauskrecht 2015; Guo, Pleiss, Sun, Weinberger 2017. Range 0 to 1, lower is better; a
+    perfect system still has up to 0.4 sqrt(bins / N) by chance.
+    NaN rule: items whose true distribution is all zero are left out; NaN where none is left.
 
     Args:
-        truth: (N,) category indices, -1 where missing.
+        truth: (N, C) distributions: one-hot or rater votes; all zero where missing.
         probabilities: (N, C), each row sums to 1.
         bins: number of bins.
 
-    >>> round(expected_calibration_error([0, 1], [[0.9, 0.1], [0.9, 0.1]]), 4)
-    0.4
+    >>> round(expected_calibration_error([[1, 0], [0.4, 0.6]], [[0.9, 0.1], [0.9, 0.1]]), 4)
+    0.2
     """
-    labels, rows = np.asarray(truth, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
-    labels, rows = labels[labels >= 0], rows[labels >= 0]
-    if not labels.size:
+    confidence, gap = _confidence_and_gap(truth, probabilities)
+    if not gap.size:
         return float("nan")
-    confidence = rows.max(axis=1)
-    gap = (rows.argmax(axis=1) == labels) - confidence
     index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(index, weights=gap)).sum() / labels.size)
+    return float(np.abs(np.bincount(index, weights=gap)).sum() / gap.size)
+
+
+def debiased_calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+    """Return the root mean square of the same gaps, without what chance alone adds where items are few.
+
+    Formula: sqrt(max(0, sum_b n_b / N (gap_b^2 - s_b^2 / n_b))), gap_b the mean and s_b^2 the sample variance of
+    (right - confidence) over bins of equally many items, ties together; a bin of one item adds nothing.
+    Source: Ferro, Fricker 2012; Kumar, Liang, Ma 2019. Range 0 to 1, lower is better; 0 is expected of a perfect
+    system, however few the items. The squared figure is unbiased for items that are drawn independently.
+    NaN rule: items whose true distribution is all zero are left out; NaN for fewer than two items.
+
+    Args:
+        truth, probabilities, bins: as for `expected_calibration_error`.
+
+    >>> round(debiased_calibration_error([[1, 0]] * 9 + [[0, 1]], [[0.6, 0.4]] * 10, bins=1), 4)
+    0.2828
+    """
+    confidence, gap = _confidence_and_gap(truth, probabilities)
+    if gap.size < 2:
+        return float("nan")
+    bins = min(bins, gap.size // 2)
+    edges = np.sort(confidence)[np.arange(1, bins) * gap.size // bins - 1]
+    index = np.searchsorted(np.unique(edges), confidence)
+    counts = np.bincount(index, minlength=bins)
+    means = np.bincount(index, weights=gap, minlength=bins) / np.maximum(counts, 1)
+    squares = np.bincount(index, weights=(gap - means[index]) ** 2, minlength=bins)
+    several = counts > 1
+    chance = squares[several] / (counts[several] - 1) / counts[several]
+    return float(np.sqrt(max(0.0, (counts[several] * (means[several] ** 2 - chance)).sum() / gap.size)))
+
+
+def set_coverage(truth: ArrayLike, sets: ArrayLike) -> float:
+    """Return how often a set of categories holds the truth.
+
+    Formula: 1/N sum_i sum_k t_ik [k in the set of i]; votes count with their share. Range 0 to 1; 0.9 is promised.
+    NaN rule: items whose true distribution is all zero are left out; NaN where none is left.
+
+    Args:
+        truth: (N, C) distributions: one-hot or rater votes; all zero where missing.
+        sets: (N, C) True for the categories in the item's set.
+
+    >>> set_coverage([[1, 0, 0], [0.5, 0.25, 0.25]], [[True, False, False], [False, True, True]])
+    0.75
+    """
+    labels, members = _labelled(truth, sets)
+    return _mean(labels * members)
+
+
+def mean_set_size(truth: ArrayLike, sets: ArrayLike) -> float:
+    """Return how many categories a set holds, of the items that `set_coverage` counts; smaller says more.
+
+    Formula: 1/N sum_i |set of i|. Range 1 to C. NaN rule and arguments as for `set_coverage`.
+
+    >>> mean_set_size([[1, 0], [0, 1], [0, 0]], [[True, False], [True, True], [True, True]])
+    1.5
+    """
+    return _mean(_labelled(truth, sets)[1])
+
+
+def interval_coverage(truth: ArrayLike, predicted: ArrayLike, half_width: ArrayLike) -> float:
+    """Return how often the interval ``predicted`` +- ``half_width`` holds the truth.
+
+    Formula: 1/N sum_i [|x_i - y_i| <= w_i]. Range 0 to 1; 0.9 is promised.
+    NaN rule: items in which any of the three is NaN are left out; NaN where none is left.
+
+    >>> round(interval_coverage([0.2, 0.9, 0.5], [0.3, 0.5, 0.5], [0.2, 0.2, 0.2]), 4)
+    0.6667
+    """
+    distance = np.abs(np.asarray(truth, dtype=np.float64) - np.asarray(predicted, dtype=np.float64))
+    width = np.asarray(half_width, dtype=np.float64)
+    known = ~(np.isnan(distance) | np.isnan(width))
+    return _mean(np.asarray(distance[known] <= width[known], dtype=np.float64))
 
 
 def brier_score(truth: ArrayLike, probabilities: ArrayLike) -> float:
@@ -274,6 +346,14 @@ def _complete_pairs(truth: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.
     assert x.shape == y.shape, f"{x.shape} true against {y.shape} predicted values"
     known = ~(np.isnan(x) | np.isnan(y))
     return x[known], y[known]
+
+
+def _confidence_and_gap(truth: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return, for each labelled item, the top probability and how much more of the truth its category holds."""
+    labels, rows = _labelled(truth, probabilities)
+    top = rows.argmax(axis=1)[:, None] if rows.size else np.zeros((0, 1), np.int64)
+    confidence = np.take_along_axis(rows, top, axis=1)[:, 0]
+    return confidence, np.take_along_axis(labels, top, axis=1)[:, 0] - confidence
 
 
 def _labelled(truth: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import CorpusError, OutputError
+from emobridge.labels import CATEGORY_SETS, label_map
 from emobridge.learning.evaluation.metrics import vote_majority
 from emobridge.learning.storage import replacing
 from emobridge.registry import load_extra
@@ -30,8 +31,8 @@ _WORDS = {
     "presence": "presence", "labels": "label",
 }  # fmt: skip
 _LISTS = {"truth": "truth_distribution", "allowed": "allowed", "probabilities": "probabilities"}
-_VALUES = {"truth_dimensions": "truth", "predicted_dimensions": "predicted"}
-_FIELDS = (*_WORDS, "seeds", *_LISTS, *_VALUES)
+_VALUES = {"truth_dimensions": "truth", "predicted_dimensions": "predicted", "half_width": "half_width"}
+_FIELDS = (*_WORDS, "seeds", "category_threshold", *_LISTS, *_VALUES)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class Predictions:
         allowed: (N, C) bool, True for the categories that the item's corpus can hold.
         probabilities: (N, C) float32 over all categories, before restriction to the allowed ones.
         truth_dimensions, predicted_dimensions: (N, K) float32 on [0, 1], NaN where missing.
+        category_threshold: (N,) float32, the probability that a row's 90 % set must reach (`category_sets`), over all
+            categories; NaN where no set was promised.
+        half_width: (N, K) float32, half of a row's 90 % interval; NaN where none was promised.
     """
 
     categories: tuple[str, ...]
@@ -67,6 +71,8 @@ class Predictions:
     probabilities: NDArray[np.float32]
     truth_dimensions: NDArray[np.float32]
     predicted_dimensions: NDArray[np.float32]
+    category_threshold: NDArray[np.float32]
+    half_width: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
@@ -74,7 +80,8 @@ class Predictions:
             column = getattr(self, name)
             assert column.shape == (rows,), f"{name} {column.shape}"
             assert column.dtype.kind == "U", f"{name} {column.dtype}"
-        assert self.seeds.shape == (rows,), f"seeds {self.seeds.shape}"
+        for name in ("seeds", "category_threshold"):
+            assert getattr(self, name).shape == (rows,), f"{name} {getattr(self, name).shape}"
         widths = dict.fromkeys(_LISTS, len(self.categories)) | dict.fromkeys(_VALUES, len(self.dimensions))
         for name, width in widths.items():
             matrix = getattr(self, name)
@@ -92,6 +99,50 @@ class Predictions:
     def select(self, mask: NDArray[np.bool_]) -> "Predictions":
         """Return the rows for which ``mask`` (N,) is True."""
         return dataclasses.replace(self, **{name: getattr(self, name)[mask] for name in _FIELDS})
+
+    def in_view(self, name: str) -> "Predictions":
+        """Return the rows whose true category has a place in the label set ``name``, over that set alone.
+
+        Probabilities and votes are summed where categories merge, dropped where the set has no place for them, and
+        renormalised; a category is allowed where one that became it was. Rows without a majority are left out.
+
+        Args:
+            name: ``four`` or ``seven``, see `label_map`.
+
+        Raises:
+            LabelError: there is no such set, or no map knows a category.
+        """
+        target = label_map("common", name, self.categories).target
+        moved = {field: np.zeros((len(self), len(target)), np.float32) for field in _LISTS}
+        kept = np.zeros(len(self), bool)
+        for corpus in np.unique(self.corpora):
+            mine = self.corpora == corpus
+            known = label_map("common" if _target(self.categories) != "own" else corpus, name, self.categories)
+            places = np.array([known.distribution({category: 1.0}) for category in self.categories], np.float32)
+            places = places.reshape(-1, len(target))
+            for field, columns in moved.items():
+                columns[mine] = getattr(self, field)[mine] @ places
+            kept[mine] = np.append(places.any(axis=1), False)[self.truth_indices[mine]]  # -1, no majority, is the last
+        allowed = moved.pop("allowed") > 0
+        shares = {
+            field: values / np.maximum(values.sum(axis=1, keepdims=True), 1e-12) for field, values in moved.items()
+        }
+        return dataclasses.replace(self, categories=target, allowed=allowed, **shares).select(kept)
+
+    def by_label(self) -> "Predictions":
+        """Return the same rows with the corpus's own label, such as the intended emotion, as truth instead of votes.
+
+        A row without truth (nothing was labelled, or categories were not judged) stays without; a label that the
+        categories have no place for is missing.
+
+        Raises:
+            LabelError: a label that no map knows.
+        """
+        truth = np.zeros_like(self.truth)
+        maps = {corpus: label_map(corpus, _target(self.categories), self.categories) for corpus in set(self.corpora)}
+        for row in np.flatnonzero(self.truth.any(axis=1) & (self.labels != "")):
+            truth[row] = maps[self.corpora[row]].distribution({str(self.labels[row]): 1.0})
+        return dataclasses.replace(self, truth=truth)
 
     @classmethod
     def concatenate(cls, parts: Sequence["Predictions"]) -> "Predictions":
@@ -150,6 +201,11 @@ class Predictions:
         return predictions
 
 
+def _target(categories: tuple[str, ...]) -> str:
+    """Return which target of `label_map` the categories are."""
+    return next((name for name, names in CATEGORY_SETS.items() if names == categories), "own")
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """Return what was given to `Predictions.write` beside the rows.
 
@@ -162,7 +218,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 def _columns(dimensions: tuple[str, ...]) -> tuple[str, ...]:
     values = [f"{prefix}_{name}" for prefix in _VALUES.values() for name in dimensions]
-    return (*_WORDS.values(), "seed", "truth_category", *_LISTS.values(), *values)
+    return (*_WORDS.values(), "seed", "truth_category", "category_threshold", *_LISTS.values(), *values)
 
 
 def _to_table(predictions: Predictions, metadata: Mapping[str, str]) -> "pyarrow.Table":
@@ -174,6 +230,9 @@ def _to_table(predictions: Predictions, metadata: Mapping[str, str]) -> "pyarrow
     columns["seed"] = arrow.array(predictions.seeds)
     indices = predictions.truth_indices
     columns["truth_category"] = arrow.array(indices, mask=indices < 0)
+    columns["category_threshold"] = arrow.array(
+        predictions.category_threshold, mask=np.isnan(predictions.category_threshold)
+    )
     for field, name in _LISTS.items():
         item = arrow.bool_() if field == "allowed" else arrow.float32()
         columns[name] = arrow.array(getattr(predictions, field).tolist(), arrow.list_(item))
@@ -195,6 +254,7 @@ def _from_table(
 ) -> dict[str, NDArray[Any]]:
     rows = len(table)
     columns: dict[str, NDArray[Any]] = {"seeds": np.array(table["seed"].to_pylist(), dtype=np.int64)}
+    columns["category_threshold"] = table["category_threshold"].to_numpy().astype(np.float32)
     for field, name in _WORDS.items():
         columns[field] = np.array([word or "" for word in table[name].to_pylist()], dtype=np.str_)
     for field, name in _LISTS.items():

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import CorpusError
+from emobridge.labels import CATEGORY_SETS
+from emobridge.learning.evaluation.calibration import category_sets
 from emobridge.learning.evaluation.intervals import (
     Difference,
     Interval,
@@ -23,12 +25,16 @@ from emobridge.learning.evaluation.metrics import (
     concordance_cc,
     confusion_matrix,
     cross_entropy_soft,
+    debiased_calibration_error,
     expected_calibration_error,
+    interval_coverage,
     macro_f1,
+    mean_set_size,
     pearson_cc,
     per_class_recall,
     restrict_to_allowed,
     root_mean_square_error,
+    set_coverage,
     unweighted_average_recall,
     weighted_average_recall,
     weighted_f1,
@@ -67,9 +73,10 @@ class Scores:
         categories, dimensions: names, as in the predictions.
         utterances, speakers: how many different ones were judged.
         metrics: name -> score. Categories: ``unweighted_average_recall``, ``weighted_average_recall``, ``macro_f1``,
-            ``weighted_f1``, ``recall_<category>``, ``expected_calibration_error``, ``brier_score``,
-            ``cross_entropy_soft``; each dimension: ``concordance_cc_<dimension>``, ``pearson_cc_<dimension>``,
-            ``root_mean_square_error_<dimension>`` (on [0, 1]).
+            ``weighted_f1``, ``recall_<category>``, ``expected_calibration_error``, ``debiased_calibration_error``,
+            ``brier_score``, ``cross_entropy_soft``, ``set_coverage`` and ``mean_set_size`` of the 90 % sets; each
+            dimension: ``concordance_cc_<dimension>``, ``pearson_cc_<dimension>``,
+            ``root_mean_square_error_<dimension>`` (on [0, 1]), ``interval_coverage_<dimension>`` of the 90 % intervals.
         confusion: (C, C) int64, row = truth, column = predicted.
         corpora: the same for each corpus; empty where there is one only.
     """
@@ -92,8 +99,9 @@ def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Sco
     """Return every metric of one variant's predictions.
 
     Categories are judged within the allowed ones of each item, against the label or the majority of its votes (ties
-    are dropped there); ``brier_score`` and ``cross_entropy_soft`` use the votes themselves. Seeds are pooled: an
-    utterance counts once a seed, and is drawn with its speaker all the same.
+    are dropped there); calibration errors, ``brier_score``, ``cross_entropy_soft`` and coverage use the votes
+    themselves. Sets are those that a user gets, over all categories. Seeds are pooled: an utterance counts once a seed,
+    and is drawn with its speaker all the same.
 
     Args:
         predictions: of one variant, at least one row.
@@ -109,6 +117,22 @@ def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Sco
         return whole
     parts = {name: _score_rows(predictions.select(predictions.corpora == name), resamples, seed) for name in names}
     return dataclasses.replace(whole, corpora=parts)
+
+
+def score_four(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, Scores]:
+    """Return the scores of each corpus in the view ``four``, where corpora differ in what else they label.
+
+    Args:
+        predictions, resamples, seed: as for `score`.
+
+    Returns:
+        Nothing for predictions that are not over one of the common sets of categories.
+    """
+    if predictions.categories not in CATEGORY_SETS.values():
+        return {}
+    viewed = predictions.in_view("four")
+    parts = {name: viewed.select(viewed.corpora == name) for name in _distinct(viewed.corpora)}
+    return {name: score(part, resamples, seed) for name, part in parts.items()}
 
 
 def compare(
@@ -161,9 +185,11 @@ def _measured(predictions: Predictions) -> Measured:
     truth, predicted, probabilities = _judged(predictions)
     votes = predictions.truth.astype(np.float64)
     labelled = bool(votes.sum())
+    sets = category_sets(predictions.probabilities, predictions.category_threshold)
+    promised = np.where(np.isnan(predictions.category_threshold)[:, None], 0.0, votes)
     rated = [
-        (name, predictions.truth_dimensions[:, column], predictions.predicted_dimensions[:, column])
-        for column, name in enumerate(predictions.dimensions)
+        (name, predictions.truth_dimensions[:, column], predictions.predicted_dimensions[:, column], width)
+        for column, (name, width) in enumerate(zip(predictions.dimensions, predictions.half_width.T, strict=True))
         if not np.isnan(predictions.truth_dimensions[:, column] + predictions.predicted_dimensions[:, column]).all()
     ]
 
@@ -171,16 +197,28 @@ def _measured(predictions: Predictions) -> Measured:
         values: dict[str, float] = {}
         if labelled:
             values |= _category_metrics(predictions.categories, truth[rows], predicted[rows])
-            values["expected_calibration_error"] = expected_calibration_error(truth[rows], probabilities[rows])
-            values["brier_score"] = brier_score(votes[rows], probabilities[rows])
-            values["cross_entropy_soft"] = cross_entropy_soft(votes[rows], probabilities[rows])
-        for name, true, guess in rated:
+            values |= _confidence_metrics(votes[rows], probabilities[rows])
+        if promised.any():
+            values["set_coverage"] = set_coverage(promised[rows], sets[rows])
+            values["mean_set_size"] = mean_set_size(promised[rows], sets[rows])
+        for name, true, guess, width in rated:
             values[f"concordance_cc_{name}"] = concordance_cc(true[rows], guess[rows])
             values[f"pearson_cc_{name}"] = pearson_cc(true[rows], guess[rows])
             values[f"root_mean_square_error_{name}"] = root_mean_square_error(true[rows], guess[rows])
+            if not np.isnan(true + guess + width).all():
+                values[f"interval_coverage_{name}"] = interval_coverage(true[rows], guess[rows], width[rows])
         return values
 
     return Measured(measure, speaker_units(predictions.corpora, predictions.speakers, predictions.ids))
+
+
+def _confidence_metrics(votes: NDArray[np.float64], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    return {
+        "expected_calibration_error": expected_calibration_error(votes, probabilities),
+        "debiased_calibration_error": debiased_calibration_error(votes, probabilities),
+        "brier_score": brier_score(votes, probabilities),
+        "cross_entropy_soft": cross_entropy_soft(votes, probabilities),
+    }
 
 
 def _category_metrics(

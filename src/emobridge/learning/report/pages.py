@@ -4,14 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import Scores, compare, score
-from emobridge.learning.report.tables import comparison_table, confusion_table, fold_table, score_table
+from emobridge.learning.evaluation.score import Scores, compare, score, score_four
+from emobridge.learning.report.tables import (
+    comparison_table,
+    confidence_table,
+    confusion_table,
+    fold_table,
+    score_table,
+)
 from emobridge.learning.storage import replacing, write_json
 
 NOTE = (
     "Value [95 % interval, resampled over speakers]. UAR = mean of per-class recall, WAR = accuracy, CCC = "
-    "concordance correlation, ECE = expected calibration error; dimensions on [0, 1]. Probabilities were calibrated on "
-    "the validation speakers of each fold; nothing was selected on test."
+    "concordance correlation, ECE = expected calibration error, for which an answer is right with its share "
+    "of the raters' votes; dimensions on [0, 1]. Probabilities were calibrated on each fold's validation speakers; "
+    "nothing was selected on test."
 )
 
 
@@ -44,6 +51,10 @@ def _page(scores: Mapping[str, Scores], parts: Mapping[str, Predictions], refere
     for name, one in scores.items():
         if one.corpora:
             sections += [f"## {name}: corpora", score_table(one.corpora, of="corpus")]
+        if four := score_four(parts[name], resamples):
+            sections += [f"## {name}: angry, happy, neutral and sad alone", score_table(four, of="corpus")]
+        if confidence := confidence_table(one.corpora or {"all": one}, of="corpus"):
+            sections += [f"## {name}: confidence", confidence]
         if any(len(metric.folds.values) > 1 for metric in one.metrics.values()):
             sections += [f"## {name}: folds", fold_table(one)]
         if one.categories and one.confusion.sum():

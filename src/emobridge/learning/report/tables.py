@@ -15,12 +15,15 @@ MISSING = "–"
 _SHORT = {
     "unweighted_average_recall": "UAR", "weighted_average_recall": "WAR", "macro_f1": "macro-F1",
     "weighted_f1": "weighted F1", "expected_calibration_error": "ECE ↓", "brier_score": "Brier ↓",
-    "cross_entropy_soft": "cross-entropy ↓",
+    "debiased_calibration_error": "debiased error ↓", "cross_entropy_soft": "cross-entropy ↓",
+    "set_coverage": "90 % sets hold", "mean_set_size": "set size ↓",
 }  # fmt: skip
 _SHORT_PREFIXES = {
     "concordance_cc_": "CCC", "pearson_cc_": "Pearson", "root_mean_square_error_": "RMSE ↓", "recall_": "recall",
+    "interval_coverage_": "90 % intervals hold",
 }  # fmt: skip
 _HEADLINES = ("unweighted_average_recall", "weighted_average_recall", "macro_f1", "expected_calibration_error")
+_CONFIDENCE = ("expected_calibration_error", "debiased_calibration_error", "set_coverage", "mean_set_size")
 _HEADLINE_PREFIXES = ("concordance_cc_", "root_mean_square_error_")
 
 
@@ -73,6 +76,21 @@ def score_table(scores: Mapping[str, Scores], of: str = "variant", metrics: Sequ
         for name, one in scores.items()
     ]
     return markdown_table([of, "utterances", "speakers", *(heading(name) for name in names)], rows)
+
+
+def confidence_table(scores: Mapping[str, Scores], of: str = "variant") -> str:
+    """Return how honest the confidence is: calibration errors, how often the 90 % sets and intervals hold the truth.
+
+    Args:
+        scores, of: as in `score_table`.
+
+    Returns:
+        Empty where no row has any of these.
+    """
+    found = dict.fromkeys(name for one in scores.values() for name in one.metrics)
+    names = [name for name in _CONFIDENCE if name in found]
+    names += [name for name in found if name.startswith("interval_coverage_")]
+    return score_table(scores, of, names) if names else ""
 
 
 def fold_table(scores: Scores, metrics: Sequence[str] | None = None) -> str:

@@ -10,20 +10,21 @@ from typing import Annotated
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from emobridge.errors import RecipeError
-from emobridge.learning.augmentation import AugmentationConfig
 from emobridge.learning.batches import BatchStream, StreamConfig
 from emobridge.learning.features import Examples
 from emobridge.learning.losses import MultiTaskLoss
 from emobridge.learning.modality_masking import ModalityMasking
+from emobridge.learning.partners import MATCHING
 from emobridge.learning.storage import replacing
-from emobridge.learning.system import EmotionSystem, measure_bands
+from emobridge.learning.system import EmotionSystem, measure_functionals
 from emobridge.learning.training.checkpoint import load_checkpoint, save_checkpoint
+from emobridge.learning.weak_teaching import WeakConfig, WeakTeaching
 
-BAND_BATCHES = 8  # batches of each stream of sound from which the per-band statistics are measured
+MEASURED_BATCHES = 32  # batches of each stream of sound from which mean and deviation of functionals are measured
 CHECKPOINT = "checkpoint.safetensors"
 Progress = Callable[[int, int], None]
 
@@ -41,12 +42,14 @@ class LossConfig:
         dimension_weight: of 1 - CCC of each dimension (paper: 0.33).
         learned: learn the weights from each task's uncertainty [Kendall 2018] instead.
         label_smoothing: share of the target spread over the corpus's categories.
+        weak: how speech learns dimensions that nobody rated.
     """
 
     category_weight: NonNegativeFloat = 0.34
     dimension_weight: NonNegativeFloat = 0.33
     learned: bool = False
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    weak: WeakConfig = field(default_factory=WeakConfig)
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,10 @@ class TrainingConfig:
         weight_decay: of weight matrices (AdamW).
         gradient_norm: gradients are scaled down to this norm.
         average_decay: of the running average of the weights; the average is the model.
-        longest_s: training clips are cropped at random to this length.
         checkpoint_steps: a checkpoint is written every so many steps.
         streams: what the batches are; one ``natural`` stream by default.
+        perturbed_copies: of each training clip: noise, rooms, codecs and the like (`perturbations.perturb`), made once
+            and kept in the cache (about 30 kB and 15 ms for each copy of a clip of 2.5 s).
     """
 
     steps: PositiveInt = 1000
@@ -73,10 +77,9 @@ class TrainingConfig:
     weight_decay: NonNegativeFloat = 0.02
     gradient_norm: PositiveFloat = 1.0
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    longest_s: Annotated[float, Field(ge=0.1)] = 6.0
     checkpoint_steps: PositiveInt = 100
     streams: Annotated[tuple[StreamConfig, ...], Field(min_length=1)] = (StreamConfig(),)
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    perturbed_copies: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)
@@ -150,12 +153,19 @@ class Trainer:
             learned=loss_config.learned,
             label_smoothing=loss_config.label_smoothing,
         )
+        self.corpora = torch.from_numpy(setup.examples.corpora)
+        self.weak = WeakTeaching(loss_config.weak, setup.examples, setup.train)
         self.trained = nn.ModuleDict({"system": system, "loss": self.loss})
         self.optimizer = make_optimizer(self.trained, config)
         self.average: dict[str, Tensor] = {}
         self.streams = [
             BatchStream(
-                setup.examples, setup.train, stream, setup.corpus_weights, setup.seed + number, config.longest_s
+                setup.examples,
+                setup.train,
+                stream,
+                setup.corpus_weights,
+                setup.seed + number,
+                config.perturbed_copies,
             )
             for number, stream in enumerate(config.streams)
         ]
@@ -170,10 +180,10 @@ class Trainer:
                 batch
                 for stream in self.streams
                 if stream.config.kind != "linguistic"
-                for batch in map(stream.batch, range(BAND_BATCHES))
+                for batch in map(stream.batch, range(MEASURED_BATCHES))
             ]
             if first_sounds:
-                measure_bands(self.system, first_sounds)
+                measure_functionals(self.system, first_sounds)
             self.average = {name: value.clone() for name, value in self.system.state_dict().items()}
         for parameter in self.optimizer.state:
             # As if never stopped: a weight that was ever touched keeps moving in steps that do not touch it.
@@ -187,21 +197,29 @@ class Trainer:
 
     def step(self, step: int) -> dict[str, float]:
         """Do step number ``step`` and return its losses: ``total`` and one a task (NaN where no item is labelled)."""
-        torch.manual_seed(self.setup.seed * 1_000_003 + step)  # dropout and augmentation
+        torch.manual_seed(self.setup.seed * 1_000_003 + step)  # dropout
         generator = torch.Generator().manual_seed(self.setup.seed * 1_000_003 + step)  # modality masking
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_rate"] * rate_factor(step, self.config)
         number, batch_number = self.schedule[step]
         batch = self.streams[number].batch(batch_number)
-        presence = self.masking.hide(batch.presence, step / self.config.steps, generator)
+        hidden = self.masking.hide(batch.presence, step / self.config.steps, generator)
+        # Words that do not belong to the sound are not judged without it: the labels are true of both together.
+        presence = torch.where((batch.pairing == MATCHING)[:, None], hidden, batch.presence)
         self.trained.train()
-        outputs = self.system(batch, presence, self.config.augmentation)
+        outputs = self.system(batch, presence)
         weight = torch.ones(len(presence))
-        # A task of weight zero has no head: its labels are left out with it.
-        heads = slice(len(self.system.config.fusion.categories)), slice(len(self.system.config.fusion.dimensions))
         total, parts = self.loss(
-            outputs, batch.targets[:, heads[0]], batch.allowed[:, heads[0]], weight, batch.dimensions[:, heads[1]]
+            outputs,
+            # A task of weight zero has no head: its labels are left out with it.
+            batch.targets[:, : outputs[0].shape[1]],
+            batch.allowed[:, : outputs[0].shape[1]],
+            weight,
+            self.weak.targets(batch, outputs[1]),
+            self.corpora[batch.rows],
         )
+        taught, taught_parts = self.weak.losses(self.system, batch, presence, outputs[1])
+        total, parts = total + taught, parts | taught_parts
         if not torch.isfinite(total):
             raise RecipeError(
                 f"the loss is {float(total.detach())} at step {step}", "a finite loss", "lower training.learning_rate"
