@@ -16,7 +16,7 @@ from emobridge.errors import BundleError
 from emobridge.learning.domain import DOMAIN, QUANTILE, Domain, fit_domain, load_domain, pool, save_domain
 from emobridge.learning.experiment import crossvalidate
 from emobridge.learning.export import export
-from emobridge.learning.features import Examples
+from emobridge.learning.features import Examples, add_perturbed_copies
 from emobridge.learning.system import EmotionSystem
 from emobridge.runtime import Runtime
 
@@ -40,13 +40,28 @@ def domain(system: EmotionSystem, examples: Examples) -> Domain:
     return fitted
 
 
-def distances(system: EmotionSystem, examples: Examples, domain: Domain, rows: Any) -> np.ndarray:
+def distances(system: EmotionSystem, examples: Examples, domain: Domain, rows: Any, copy: int = 0) -> np.ndarray:
     found = []
     for row in rows:
-        frames = torch.from_numpy(np.array(examples.frames(row), np.float32))[None]
+        frames = torch.from_numpy(np.array(examples.frames(row, copy), np.float32))[None]
         with torch.inference_mode():
             found.append(domain(*system.acoustic(frames, torch.ones(frames.shape[:2], dtype=torch.bool))).item())
     return np.array(found)
+
+
+def test_what_was_perturbed_in_training_is_of_the_domain(
+    system: EmotionSystem, examples: Examples, domain: Domain
+) -> None:
+    copies = 2
+    add_perturbed_copies(examples, np.concatenate((TRAIN, VALIDATION)), copies)
+    wider = fit_domain(system, examples, TRAIN, VALIDATION, copies)
+    assert wider is not None
+
+    def share_within(one: Domain) -> float:
+        found = [distances(system, examples, one, VALIDATION, copy) for copy in (1, 2)]
+        return float(np.mean(np.concatenate(found) <= one.threshold.item()))
+
+    assert share_within(wider) > share_within(domain)
 
 
 def test_the_distance_is_that_of_mahalanobis() -> None:

@@ -95,7 +95,11 @@ def pool(vectors: Tensor, mask: Tensor) -> Tensor:
 
 
 def fit_domain(
-    system: EmotionSystem, examples: Examples, train: NDArray[np.int64], validation: NDArray[np.int64]
+    system: EmotionSystem,
+    examples: Examples,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    copies: int = 0,
 ) -> Domain | None:
     """Return the domain of a trained system; None where one of the two parts has less than two clips.
 
@@ -104,6 +108,7 @@ def fit_domain(
         examples: of the recipe.
         train: indices of the training part: mean and covariance (Ledoit and Wolf 2004).
         validation: indices of speakers that were not trained on: the threshold.
+        copies: how many perturbed copies there are of every clip; a clip is heard as it is or as one of them, evenly.
     """
     assert system.acoustic is not None, "a domain is of sound"
     generator = np.random.default_rng(SEED)
@@ -113,7 +118,7 @@ def fit_domain(
         if len(heard) < 2:
             return None
         chosen = generator.choice(heard, min(CLIPS, len(heard)), replace=False)
-        pooled.append(_pooled(system, examples, chosen))
+        pooled.append(_pooled(system, examples, chosen, generator.integers(0, copies + 1, len(chosen))))
     fitted = load_extra("sklearn.covariance", "train").LedoitWolf().fit(pooled[0].double().numpy())
     domain = Domain(pooled[0].shape[1] // 2)
     domain.mean.copy_(torch.from_numpy(fitted.location_))
@@ -126,13 +131,13 @@ def fit_domain(
 
 
 @torch.inference_mode()
-def _pooled(system: EmotionSystem, examples: Examples, chosen: NDArray[np.int64]) -> Tensor:
+def _pooled(system: EmotionSystem, examples: Examples, chosen: NDArray[np.int64], copies: NDArray[np.int64]) -> Tensor:
     """Return (N, 2 D)."""
     assert system.acoustic is not None
     system.eval()
     rows = []
-    for index in chosen:
-        frames = torch.from_numpy(examples.frames(int(index)))[None]
+    for index, copy in zip(chosen, copies, strict=True):
+        frames = torch.from_numpy(examples.frames(int(index), int(copy)))[None]
         rows.append(pool(*system.acoustic(frames, torch.ones(frames.shape[:2], dtype=torch.bool))))
     return torch.cat(rows)
 

@@ -80,7 +80,7 @@ def run_fold(
         if recipe.acoustic and (folder / CHECKPOINT).exists() and not (folder / DOMAIN).exists():
             system = new_system(recipe, examples)
             system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
-            _keep_domain(system, examples, parts, folder)
+            _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
         return Predictions.read(stored)
     add_perturbed_copies(
         examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
@@ -103,15 +103,19 @@ def run_fold(
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     pairs = Pairs.natural(examples, list(parts.test))
     predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
-    _keep_domain(system, examples, parts, folder)
+    _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
     predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
     return predictions
 
 
-def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, folder: Path) -> None:
+def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, copies: int, folder: Path) -> None:
     """Fit and store what the sound is like that a trained system learned from; its digest is the checkpoint's."""
-    if system.acoustic is not None and (domain := fit_domain(system, examples, parts.train, parts.validation)):
+    if system.acoustic is None:
+        return
+    # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went there.
+    add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
+    if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
         save_domain(domain, folder / DOMAIN)
 
 
