@@ -141,9 +141,9 @@ def test_a_mixed_clip_keeps_at_least_half_of_itself_and_takes_the_rest_from_one_
             assert 0.5 <= share <= 1.0
             for name in ("targets", "dimensions"):
                 before, after = getattr(plain, name), getattr(found, name)
-                torch.testing.assert_close(
-                    after[row], share * before[row] + (1 - share) * before[other], equal_nan=True
-                )
+                expected = share * before[row] + (1 - share) * before[other]
+                # The share is measured on functionals, in 32 bits.
+                torch.testing.assert_close(after[row], expected, atol=1e-3, rtol=0, equal_nan=True)
         assert any(mixed.corpora[rows[other]] == mixed.corpora[index] for other in fitting)
     kept = ("frame_mask", "token_ids", "token_mask", "presence", "allowed", "weak", "rows", "pairing")
     assert all(torch.equal(getattr(found, name), getattr(plain, name)) for name in kept)

@@ -53,6 +53,7 @@ def at(values: Any, path: Path_) -> Any:
     return values
 
 
+OF_CLIPS = ("mixup", "speaker_shift")  # keys of a stream that only one of sound may have
 LEAVES = list(leaves(WHOLE))
 SECTIONS = sorted(
     {path[:end] for path in LEAVES for end in range(1, len(path) + 1) if isinstance(path[end - 1], str)}, key=str
@@ -209,7 +210,7 @@ def another(name: str, given: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in LEAVES if path[-1] != "mixup"], ids=lambda path: ".".join(map(str, path))
+    "path", [path for path in LEAVES if path[-1] not in OF_CLIPS], ids=lambda path: ".".join(map(str, path))
 )
 def test_the_digest_changes_with_all_but_name_and_description(path: Path_) -> None:
     values = copy.deepcopy(WHOLE)
@@ -218,11 +219,12 @@ def test_the_digest_changes_with_all_but_name_and_description(path: Path_) -> No
     assert unchanged == (path in {("name",), ("description",)})
 
 
-def test_the_digest_changes_with_the_mixup_of_a_stream_of_sound() -> None:
+@pytest.mark.parametrize("name", OF_CLIPS)
+def test_the_digest_changes_with_what_a_stream_of_sound_does_to_its_clips(name: str) -> None:
     def digest(**stream: Any) -> str:
         return parse_recipe({**WHOLE, "training": {"streams": [{"kind": "acoustic", **stream}]}}).digest
 
-    assert digest() == digest(mixup=0.0) != digest(mixup=0.3)
+    assert digest() == digest(**{name: 0.0}) != digest(**{name: 0.3})
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from torch import Tensor
 from emobridge.errors import RecipeError
 from emobridge.learning.features import Examples
 from emobridge.learning.partners import CONTRADICTING, MATCHING, PAIRINGS, Partners
+from emobridge.learning.speaker_shift import SpeakerMeans
 
 BATCHES_A_BLOCK = 8  # lengths are sorted within blocks of this many batches
 CLEAN_SHARE = 0.4  # of the clips that a training with perturbed copies hears as they are
@@ -37,6 +38,8 @@ class StreamConfig:
         one_corpus: each batch is of one corpus, so that concordance is taken over all of it.
         mixup: of an ``acoustic`` stream, the parameter of the beta distribution by which clips of one corpus are mixed,
             functionals and labels alike [Zhang 2018]; 0 mixes nothing.
+        speaker_shift: of an ``acoustic`` stream, the share of clips that are carried to another speaker's mean
+            (`speaker_shift`), before they are mixed.
         matching, contradicting, irrelevant: of a ``paired`` stream, how many clips, relative to each other, meet a
             sentence of their category, of another one (the target is the even mix of both), or an emotionless one (the
             target is the clip's).
@@ -48,13 +51,15 @@ class StreamConfig:
     balance: Annotated[float, Field(ge=0, le=1)] = 0.5
     one_corpus: bool = False
     mixup: NonNegativeFloat = 0.0
+    speaker_shift: Annotated[float, Field(ge=0, le=1)] = 0.0
     matching: NonNegativeFloat = 1.0
     contradicting: NonNegativeFloat = 0.0
     irrelevant: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
-        if self.mixup > 0 and self.kind != "acoustic":
-            raise RecipeError(f"a '{self.kind}' stream with mixup", "only clips are mixed", "leave it out")
+        for name, done in (("mixup", "mixed"), ("speaker_shift", "shifted")):
+            if getattr(self, name) > 0 and self.kind != "acoustic":
+                raise RecipeError(f"a '{self.kind}' stream with {name}", f"only clips are {done}", "leave it out")
         if sum(self.pairing_shares) == 0:
             given = "a stream whose matching, contradicting and irrelevant are all 0"
             raise RecipeError(given, "one of them must be above 0", "leave them out, or raise one")
@@ -243,6 +248,7 @@ class BatchStream:
         for name, share in zip(PAIRINGS, config.pairing_shares, strict=True):
             if self.partners is not None and share > 0 and not self.partners.can(name):
                 raise RecipeError(f"{name} pairs", "the training part has no sentence for them", f"set {name} to 0")
+        self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift > 0 else None
         self._block = lru_cache(maxsize=2)(self._draw_block)
 
     def batch(self, number: int) -> Batch:
@@ -259,11 +265,14 @@ class BatchStream:
             linguistic, pairing = self._pair(self.partners, chosen, number, generator)
         copies = self._draw_copies(len(chosen), number)
         batch = collate(self.examples, acoustic, linguistic, pairing, copies)
-        if self.config.mixup == 0:
-            return batch
-        return mix(
-            batch, self.examples.corpora[chosen], self.config.mixup, np.random.default_rng([self.seed, 5, number])
-        )
+        # Generators of their own: neither changes what the other does.
+        if self.means is not None:
+            shifts = self.means.shifts(chosen, self.config.speaker_shift, np.random.default_rng([self.seed, 6, number]))
+            batch = replace(batch, frames=batch.frames + torch.from_numpy(shifts)[:, None, :])
+        if self.config.mixup > 0:
+            generator = np.random.default_rng([self.seed, 5, number])
+            batch = mix(batch, self.examples.corpora[chosen], self.config.mixup, generator)
+        return batch
 
     def _draw_copies(self, count: int, number: int) -> list[int]:
         # A generator of its own, as for the pairs: copies change what is heard, not which clips meet which words.
