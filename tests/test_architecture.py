@@ -30,8 +30,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     (
         "learning",
         *in_learning(
-            "storage corpora weak_labels near_duplicates folds cache perturbations features partners speaker_shift batches "
-            "orders"
+            "storage corpora weak_labels near_duplicates folds cache perturbations features partners speaker_shift "
+            "batches orders"
         ),
     ),
     in_learning("attention model losses modality_masking compact minilm hub_encoders system weak_teaching"),
