@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.errors import TranscriptError
-from emobridge.transcripts.base import Span, Transcript
+from emobridge.transcripts.base import Span, Transcript, in_order, laid_out, reads
 
 times_s = st.floats(-5, 100, allow_nan=False)
 texts = st.text(alphabet="ab é\n\t漢.", max_size=60)
@@ -19,7 +19,7 @@ def spans(draw: st.DrawFn) -> Span:
     if draw(st.booleans()):
         return Span(draw(texts))
     start_s, end_s = sorted((draw(times_s), draw(times_s)))
-    return Span(draw(texts), start_s, end_s)
+    return Span(draw(texts), start_s, end_s, draw(st.sampled_from([None, "A", "B"])))
 
 
 @settings(deadline=None)
@@ -106,3 +106,50 @@ def test_ten_hours_of_windows_take_seconds_not_minutes() -> None:
 def test_spans_with_half_or_impossible_times_are_refused(start_s: float | None, end_s: float | None) -> None:
     with pytest.raises(TranscriptError, match=f"{start_s} to {end_s} s"):
         Span("a", start_s, end_s)
+
+
+@settings(deadline=None)
+@given(transcript=st.builds(Transcript, st.lists(spans(), max_size=6).map(tuple)))
+def test_speakers_share_out_every_word_once_and_nobody_s_words_are_everybody_s(transcript: Transcript) -> None:
+    def words(speaker: str | None) -> list[str]:
+        return sorted(transcript.words_between(0.0, 50.0, 50.0, speaker).split(" "))
+
+    def said_by(*speakers: str | None) -> list[str]:
+        return sorted(word for span in transcript.spans if span.speaker in speakers for word in span.text.split())
+
+    assert [word for word in words(None) if word] == said_by(None, "A", "B")
+    assert [word for word in words("A") if word] == said_by(None, "A")
+    assert [word for word in words("stranger") if word] == said_by(None)
+
+
+@settings(deadline=None)
+@given(pieces=st.lists(st.tuples(st.sampled_from([None, "A"]), texts), max_size=5), length_s=st.floats(0, 50))
+def test_pieces_of_a_span_leave_each_word_where_it_was_in_the_whole(
+    pieces: list[tuple[str | None, str]], length_s: float
+) -> None:
+    spread = laid_out(pieces, 3.0, 3.0 + length_s)
+    whole = Transcript((Span(" ".join(text for _, text in pieces), 3.0, 3.0 + length_s),))
+    assert all(one.end_s == other.start_s for one, other in pairwise(spread))
+    for edge_s in (3.0 + 0.31 * length_s, 3.0 + 0.77 * length_s):
+        assert Transcript(tuple(spread)).words_between(0, edge_s, 60) == whole.words_between(0, edge_s, 60)
+
+
+def test_spans_are_put_in_order_only_where_all_have_times() -> None:
+    late, early, nowhere = Span("b", 2.0, 3.0), Span("a", 1.0, 2.0), Span("c")
+    assert in_order([late, early]) == (early, late)
+    assert in_order([late, nowhere, early]) == (late, nowhere, early)
+
+
+@pytest.mark.parametrize("language", [None, "en", "EN", "en-GB", "en_US", "eng", "English", " english "])
+def test_an_english_encoder_reads_english_and_what_nobody_named(language: str | None) -> None:
+    assert reads(language)
+
+
+@pytest.mark.parametrize("language", ["de", "enm", "", "german", "zh-en", "nan"])
+def test_an_english_encoder_steps_aside_for_other_languages(language: str) -> None:
+    assert not reads(language)
+
+
+def test_an_encoder_of_several_languages_reads_each() -> None:
+    assert reads("de-AT", {"en", "de"})
+    assert not reads("fr", {"en", "de"})

@@ -6,11 +6,22 @@ from typing import cast
 
 from emobridge.errors import TranscriptError
 from emobridge.registry import load_entry
-from emobridge.transcripts.base import Span, Transcript
+from emobridge.transcripts.base import Span, Transcript, reads
 
-__all__ = ["READERS", "Span", "Transcript", "read_transcript"]
+__all__ = ["READERS", "Span", "Transcript", "read_transcript", "reads"]
 
-READERS = {".txt": "emobridge.transcripts.plain:read"}
+# Extensions in lower case; case does not matter in a file's name. Where a folder has several transcripts of a
+# recording, the first here is taken: by hand before recognised, with word times before cues, cues before plain text.
+READERS = {
+    ".textgrid": "emobridge.transcripts.textgrid:read",
+    ".eaf": "emobridge.transcripts.elan:read",
+    ".json": "emobridge.transcripts.json_files:read_json",
+    ".jsonl": "emobridge.transcripts.json_files:read_jsonl",
+    ".ctm": "emobridge.transcripts.ctm:read",
+    ".vtt": "emobridge.transcripts.subtitles:read_vtt",
+    ".srt": "emobridge.transcripts.subtitles:read_srt",
+    ".txt": "emobridge.transcripts.plain:read",
+}
 
 
 def read_transcript(path: str | Path) -> Transcript:
@@ -25,7 +36,7 @@ def read_transcript(path: str | Path) -> Transcript:
         raise TranscriptError(
             f"the extension '{extension}' of {str(path)!r}",
             f"a transcript is one of: {' '.join(READERS)}",
-            "save it as plain text in UTF-8, .txt",
+            "save it as one of these; plain text in UTF-8 is .txt",
         )
     read = cast(Callable[[Path], Transcript], load_entry(READERS, extension))
     return read(path)

@@ -1,9 +1,9 @@
 """What a transcript is: spans of text, each with its time and speaker where they are known."""
 
 import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,16 +48,18 @@ class Transcript:
 
     Attributes:
         spans: empty where nothing was said.
+        language: what it is in, a code such as ``en``; None where not known.
     """
 
     spans: tuple[Span, ...] = ()
+    language: str | None = None
 
     @classmethod
     def from_text(cls, text: str) -> "Transcript":
         """Return ``text`` as a transcript without times; blank text gives no spans."""
         return cls((Span(text.strip()),) if text.strip() else ())
 
-    def words_between(self, start_s: float, end_s: float, duration_s: float) -> str:
+    def words_between(self, start_s: float, end_s: float, duration_s: float, speaker: str | None = None) -> str:
         """Return the words of the window from ``start_s`` to ``end_s``, joined by single spaces.
 
         A word belongs to the window that holds its middle, so windows that tile [0, ``duration_s``) share the words out
@@ -69,11 +71,14 @@ class Transcript:
             start_s: start of the window, in seconds.
             end_s: its end, exclusive.
             duration_s: length of the recording, the end of its last window.
+            speaker: whose words to keep, with those of nobody known; None keeps everybody's.
         """
         last_moment_s = np.nextafter(duration_s, 0.0)
         middles_s = np.where(self._words.timed, self._words.middles, self._words.middles * duration_s)
         middles_s = middles_s.clip(0.0, last_moment_s)
         inside = (start_s <= middles_s) & (middles_s < end_s)
+        if speaker is not None:
+            inside &= self._words.said_by(speaker)
         return " ".join(self._words.texts[index] for index in np.flatnonzero(inside))
 
     @cached_property
@@ -91,7 +96,8 @@ class Transcript:
             if span.start_s is not None and span.end_s is not None
         ]
         middles[timed] = np.concatenate([np.zeros(0), *laid_out])
-        return _Words(texts, timed, middles)
+        speakers = [span.speaker for span, words in zip(self.spans, split, strict=True) for _ in words]
+        return _Words(texts, timed, middles, speakers)
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,11 @@ class _Words:
     texts: list[str]
     timed: NDArray[np.bool_]
     middles: NDArray[np.float64]
+    speakers: list[str | None]
+
+    def said_by(self, speaker: str) -> NDArray[np.bool_]:
+        """Return which words this speaker says, or nobody known."""
+        return np.array([name in (None, speaker) for name in self.speakers], dtype=np.bool_)
 
 
 def _relative_middles(words: list[str]) -> NDArray[np.float64]:
@@ -111,35 +122,38 @@ def _relative_middles(words: list[str]) -> NDArray[np.float64]:
     return middles
 
 
-def read_utf_8(path: Path) -> str:
-    """Return the text at ``path``, UTF-8 with or without a byte order mark.
+def laid_out(pieces: Sequence[tuple[str | None, str]], start_s: float, end_s: float) -> list[Span]:
+    """Return (speaker, text) pieces one after the other from ``start_s`` to ``end_s``, each by its share of characters.
 
-    Raises:
-        TranscriptError: the file cannot be opened, is not text, or is not UTF-8.
+    Words keep the places that they would have in one span of the whole text.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise TranscriptError(
-            f"{str(path)!r} cannot be opened ({error.strerror})",
-            "the file must be readable",
-            "check its name and permissions",
-        ) from error
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _not_utf_8(path, "UTF-16")
-    if b"\0" in content:
-        raise TranscriptError(
-            f"{str(path)!r} is no text (it holds NUL bytes)", "a transcript is text in UTF-8", "export it as text"
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_utf_8(path, "CP1252") from error
+    said = [(speaker, " ".join(text.split())) for speaker, text in pieces if text.strip()]
+    ends = np.array([len(text) + 1 for _, text in said], dtype=np.float64).cumsum()
+    edges_s = [start_s, *(start_s + (end_s - start_s) * ends[:-1] / ends[-1:]).tolist(), end_s]
+    return [
+        Span(text, edges_s[index], max(edges_s[index], edges_s[index + 1]), speaker)
+        for index, (speaker, text) in enumerate(said)
+    ]
 
 
-def _not_utf_8(path: Path, likely_encoding: str) -> TranscriptError:
-    return TranscriptError(
-        f"{str(path)!r} is not in UTF-8 (perhaps {likely_encoding})",
-        "a transcript is text in UTF-8",
-        f"convert it: iconv -f {likely_encoding} -t UTF-8 FILE > CONVERTED.txt",
-    )
+def in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Return spans by their start; those that start together, and all where a time is not known, as they came."""
+    held = tuple(spans)
+    if any(span.start_s is None for span in held):
+        return held
+    return tuple(sorted(held, key=lambda span: span.start_s or 0.0))
+
+
+def reads(language: str | None, languages: Collection[str] = ("en",)) -> bool:
+    """Return whether an encoder of ``languages`` is made for a transcript in ``language``.
+
+    Regions count for nothing (``en-GB`` is ``en``), and a language that is not known is taken for one of them.
+
+    Args:
+        language: a code such as ``en``, ``en-GB`` or ``eng``, or ``English``; as `Transcript.language` has it.
+        languages: two-letter codes in lower case.
+    """
+    if language is None:
+        return True
+    code = language.strip().lower().replace("_", "-").partition("-")[0]
+    return {"eng": "en", "english": "en"}.get(code, code) in languages
