@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emobridge.errors import OutputError
-from emobridge.results import Result, Segment, Summary
+from emobridge.results import Result, Segment, Summary, TurningPoint
 
 shares = st.floats(0, 1)
 names = st.sampled_from(["angry", "happy", "neutral"])
@@ -30,8 +30,15 @@ segments = st.builds(
     flags=st.lists(st.sampled_from(["too_short", "silence"])).map(tuple),
     abstain=st.none() | st.sampled_from(["silence", "out_of_domain"]),
 )
+points = st.builds(TurningPoint, times, names, shares, shares, st.none() | texts)
 summaries = st.builds(
-    Summary, times, st.none() | names, shares=st.dictionaries(names, shares), mean=numbers, spread=numbers
+    Summary,
+    times,
+    st.none() | names,
+    shares=st.dictionaries(names, shares),
+    mean=numbers,
+    spread=numbers,
+    turning_points=st.lists(points, max_size=2).map(tuple),
 )
 results = st.builds(
     Result,
@@ -51,6 +58,14 @@ slow = settings(max_examples=50, deadline=None, suppress_health_check=[HealthChe
 def test_a_result_there_and_back_is_itself(result: Result) -> None:
     assert Result.from_dict(result.to_dict()) == result
     assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_results_written_before_there_were_turning_points_are_read() -> None:
+    result = Result("a.wav", 0.0, {}, (), {"A": Summary(1.0)}, Summary(1.0))
+    old = result.to_dict()
+    for summary in (old["summary"], old["speakers"]["A"]):
+        del summary["turning_points"]
+    assert Result.from_dict(old) == result
 
 
 @slow

@@ -7,6 +7,7 @@ EmobridgeError
 ├── BundleError        a model directory that is missing, damaged or of another format version
 ├── CorpusError        a corpus folder, table or fold file that does not hold what it should
 ├── RecipeError        a recipe with an unknown key or a value out of range
+├── ResultError        a file of results that cannot be read
 ├── OutputError        a result that cannot be written where it was asked for
 └── MissingExtraError  an optional part of emobridge that is not installed
 """
@@ -57,6 +58,10 @@ class CorpusError(EmobridgeError):
 
 class RecipeError(EmobridgeError):
     """A recipe with an unknown key or a value out of range."""
+
+
+class ResultError(EmobridgeError):
+    """A file of results that cannot be read."""
 
 
 class OutputError(EmobridgeError):

@@ -10,6 +10,7 @@ from emobridge.registry import load_extra
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,24 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class TurningPoint:
+    """A moment at which what is heard becomes another; `timeline.turning_points` has the rule.
+
+    Attributes:
+        time_s: seconds from the start of the file.
+        dimension: what changes there.
+        before, after: its mean over the speech before and after that moment, on [0, 1].
+        text: the first words after it, None where they are not known.
+    """
+
+    time_s: float
+    dimension: str
+    before: float
+    after: float
+    text: str | None = None
+
+
+@dataclass(frozen=True)
 class Summary:
     """A recording, or one speaker of it, as a whole.
 
@@ -55,6 +74,7 @@ class Summary:
         category: the category with the largest share of time, None where nothing was judged.
         shares: category -> expected share of the judged time, from the probabilities; sums to 1 or is empty.
         mean, spread: dimension -> mean and standard deviation over the judged time.
+        turning_points: the largest changes of a dimension, a few at most, in order of time.
     """
 
     duration_s: float
@@ -62,6 +82,7 @@ class Summary:
     shares: Mapping[str, float] = field(default_factory=dict)
     mean: Mapping[str, float] = field(default_factory=dict)
     spread: Mapping[str, float] = field(default_factory=dict)
+    turning_points: tuple[TurningPoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,8 +130,8 @@ class Result:
             duration_s=values["duration_s"],
             model=dict(values["model"]),
             segments=segments,
-            speakers={name: Summary(**summary) for name, summary in values["speakers"].items()},
-            summary=Summary(**values["summary"]),
+            speakers={name: _summary(summary) for name, summary in values["speakers"].items()},
+            summary=_summary(values["summary"]),
             warnings=tuple(values["warnings"]),
         )
 
@@ -156,6 +177,21 @@ class Result:
         """
         # The writers stand above this module, so they are reached by name, as every registry entry is.
         importlib.import_module("emobridge.writers").write([self], Path(path))
+
+    def plot(self, path: str | Path | None = None) -> "Figure":
+        """Return the result as a matplotlib figure, also written to ``path`` (.png, .svg or .pdf) where one is given.
+
+        Raises:
+            OutputError: another extension, or the file cannot be written.
+            MissingExtraError: matplotlib is not installed.
+        """
+        figure: Figure = importlib.import_module("emobridge.plots").plot(self, path)
+        return figure
+
+
+def _summary(values: Mapping[str, Any]) -> Summary:
+    points = tuple(TurningPoint(**point) for point in values.get("turning_points", ()))
+    return Summary(**{**values, "turning_points": points})
 
 
 def _plain(value: Any) -> Any:

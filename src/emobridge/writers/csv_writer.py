@@ -9,9 +9,7 @@ import io
 from collections.abc import Sequence
 
 from emobridge.results import Result
-
-FIRST = ("file", "start_s", "end_s", "speaker", "text", "category")
-LAST = ("modalities", "flags", "abstain")
+from emobridge.writers.tables import table
 
 
 class CsvWriter:
@@ -19,12 +17,9 @@ class CsvWriter:
 
     def render(self, results: Sequence[Result]) -> bytes:
         """Return one table; its probabilities and dimensions are those that any of the results has."""
-        rows = [row for result in results for row in result.to_rows()]
-        names = dict.fromkeys(name for row in rows for name in row if name not in FIRST + LAST)
-        probabilities = [name for name in names if name.startswith("prob_")]
-        dimensions = [name for name in names if not name.startswith("prob_")]
-        table = io.StringIO(newline="")
-        writer = csv.DictWriter(table, [*FIRST, *probabilities, *dimensions, *LAST])
+        columns, rows = table(results)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns)
         writer.writeheader()
         writer.writerows(rows)
-        return table.getvalue().encode()
+        return text.getvalue().encode()

@@ -3,7 +3,9 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from emobridge.pictures.content import clock
 from emobridge.results import Result, Segment, Summary
+from emobridge.writers.tracks import caution
 
 WIDTH = 80
 BAR_CELLS = 8
@@ -19,7 +21,7 @@ class TextWriter:
 
 
 def _block(result: Result) -> str:
-    times = [f"{_clock(segment.start_s)}-{_clock(segment.end_s)}" for segment in result.segments]
+    times = [f"{clock(segment.start_s)}-{clock(segment.end_s)}" for segment in result.segments]
     indent = max(len(time) for time in [*times, "time"]) + 2
     dimensions = list(dict.fromkeys(name for segment in result.segments for name in segment.dimensions))
     headings = "".join(f" {name}" for name in dimensions)
@@ -35,12 +37,6 @@ def _block(result: Result) -> str:
     for warning in result.warnings:
         lines += _wrap(f"warning: {warning}", "")
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _clock(time_s: float) -> str:
-    tenths = round(time_s * 10)
-    hours, minutes, seconds = tenths // 36_000, tenths // 600 % 60, tenths % 600 / 10
-    return f"{hours}:{minutes:02}:{seconds:04.1f}" if hours else f"{minutes}:{seconds:04.1f}"
 
 
 def _emotion(segment: Segment) -> str:
@@ -63,11 +59,8 @@ def _remarks(segment: Segment, indent: str) -> list[str]:
     others = [name for name in segment.categories_90 if name != segment.category]
     if others:
         lines += _wrap(f"or {', '.join(others)}", indent)
-    flags = [flag.replace("_", " ") for flag in segment.flags if flag != segment.abstain]
-    if segment.abstain is not None:
-        flags.insert(0, f"abstains: {segment.abstain.replace('_', ' ')}")
-    if flags:
-        lines += _wrap(f"({', '.join(flags)})", indent)
+    if told := caution(segment):
+        lines += _wrap(f"({told})", indent)
     return lines
 
 
