@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import emobridge
 from emobridge.predict import Predictor
 from emobridge.results import Result, Segment
+from emobridge.speakers import Turn
 
 RATE_HZ = 16_000
 Sound = NDArray[np.float32]
@@ -66,13 +67,37 @@ def test_sound_without_speech_has_no_emotion_unless_words_are_there(
 
 
 def test_what_abstains_is_left_out_of_the_summary(predictor: Predictor, speech_like: Callable[..., Sound]) -> None:
-    speech = speech_like(4.0)
     noise = (0.1 * np.random.default_rng(0).standard_normal(4 * RATE_HZ)).astype(np.float32)
-    result = predictor.predict((np.concatenate([speech, noise, speech]), RATE_HZ))
+    sound = np.concatenate([speech_like(4.0), noise, speech_like(4.0)])
+    turns = [Turn(start_s, start_s + 4.0) for start_s in (0.0, 4.0, 8.0)]
+    result = predictor.predict((sound, RATE_HZ), speakers=turns)
     assert [segment.abstain for segment in result.segments] == [None, "noise", None]
     assert result.summary.duration_s == 8.0
     assert Result.from_dict(result.to_dict()) == result
     assert [row["abstain"] for row in result.to_rows()] == [None, "noise", None]
+
+
+def test_what_is_not_speech_is_no_segment_where_there_is_speech(
+    predictor: Predictor, speech_like: Callable[..., Sound]
+) -> None:
+    rng = np.random.default_rng(0)
+    noise, hush = (level * rng.standard_normal(6 * RATE_HZ).astype(np.float32) for level in (0.02, 0.0005))
+    sound = np.concatenate([hush, speech_like(3.0), hush, noise, hush, speech_like(3.0, 1), hush])
+    segments = predictor.predict((sound, RATE_HZ)).segments
+    assert [round(segment.start_s) for segment in segments] == [6, 27]
+    assert all(segment.abstain is None for segment in segments)
+
+
+@pytest.mark.parametrize(("level", "reason"), [(0.0, "silence"), (0.05, "noise")])
+def test_a_long_recording_without_speech_says_why_nothing_is_judged(
+    predictor: Predictor, level: float, reason: str
+) -> None:
+    sound = (level * np.random.default_rng(0).standard_normal(30 * RATE_HZ)).astype(np.float32)
+    for speakers in (None, 2):
+        result = predictor.predict((sound, RATE_HZ), speakers=speakers)
+        assert {segment.abstain for segment in result.segments} == {reason}
+        assert (result.segments[0].start_s, result.segments[-1].end_s) == (0.0, 30.0)
+        assert result.summary.category is None
 
 
 @pytest.mark.parametrize("gain_db", [-20, -10, 10, 20])

@@ -1,4 +1,4 @@
-"""Laws of prediction: a long file is its windows, a batch is its files, and silence has no emotion."""
+"""Laws of prediction: a long file is its utterances, a batch is its files, and silence has no emotion."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from emobridge.bundle import load_bundle
 from emobridge.errors import AudioError, LabelError, TranscriptError
 from emobridge.predict import Predictor
 from emobridge.results import Segment
+from emobridge.speakers import Turn
 from emobridge.transcripts import Span, Transcript
 
 RATE_HZ = 16_000
-WINDOW_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -34,30 +34,177 @@ def save(tmp_path: Path) -> Callable[..., Path]:
 
 
 def without_place(segment: Segment) -> Segment:
-    return dataclasses.replace(segment, start_s=0.0, end_s=0.0)
+    return dataclasses.replace(segment, start_s=0.0, end_s=0.0, speaker=None)
 
 
-@pytest.mark.parametrize("seconds", [8.0, 8.6, 9.4])
-def test_a_long_file_gives_what_its_windows_give_alone(
-    predictor: Predictor, speech_like: Callable, save: Callable, seconds: float
+def spoken(speech_like: Callable, pauses_s: tuple[float, ...] = (1.0, 0.8, 1.5, 1.0)) -> np.ndarray:
+    """Utterances of 2 s with pauses of faint noise between them."""
+    rng = np.random.default_rng(5)
+    pauses = [0.0005 * rng.standard_normal(round(pause_s * RATE_HZ)).astype(np.float32) for pause_s in pauses_s]
+    return np.concatenate([part for seed, pause in enumerate(pauses) for part in (pause, speech_like(2.0, seed))])
+
+
+def test_turns_that_are_known_give_what_their_pieces_give_alone(
+    predictor: Predictor, speech_like: Callable, save: Callable, tmp_path: Path
 ) -> None:
-    sound = speech_like(seconds)
-    spans = [Span(f"i am {word}", start_s, start_s + 2.0) for start_s, word in ((0.0, "happy"), (4.0, "angry"))]
-    whole = predictor.predict(save(sound), Transcript(tuple(spans)))
-    assert [segment.text for segment in whole.segments[:4]] == ["i am happy", None, "i am angry", None]
-    for segment in whole.segments:
+    sound = speech_like(12.0)
+    turns = (Turn(0.0, 2.5, "A"), Turn(2.5, 5.3, "B"), Turn(5.0, 6.25, "A"), Turn(8.125, 11.0, "B"))
+    lines = [f"SPEAKER speech 1 {t.start_s} {t.end_s - t.start_s} <NA> <NA> {t.speaker} <NA> <NA>" for t in turns]
+    (tmp_path / "turns.rttm").write_text("\n".join(lines), encoding="utf-8")
+    words = Transcript((Span("i am happy", 0.0, 2.0, "A"), Span("so angry", 8.5, 10.0, "B")))
+    result = predictor.predict(save(sound), words, speakers=tmp_path / "turns.rttm")
+    assert [(s.start_s, s.end_s, s.speaker) for s in result.segments] == [
+        (t.start_s, t.end_s, t.speaker) for t in turns
+    ]
+    assert [segment.text for segment in result.segments] == ["i am happy", None, None, "so angry"]
+    for segment in result.segments:
         piece = sound[round(segment.start_s * RATE_HZ) : round(segment.end_s * RATE_HZ)]
         (alone,) = predictor.predict((piece, RATE_HZ), segment.text).segments
         assert without_place(alone) == without_place(segment)
+    assert predictor.predict((sound, RATE_HZ), words, speakers=turns).segments == result.segments
+    assert list(result.speakers) == ["A", "B"]
 
 
-def test_segments_tile_the_recording(predictor: Predictor, speech_like: Callable, save: Callable) -> None:
-    result = predictor.predict(save(speech_like(7.3)))
+def test_a_transcript_with_speakers_and_times_gives_the_turns(predictor: Predictor, speech_like: Callable) -> None:
+    spans = (Span("so", 0.0, 1.0, "A"), Span("happy", 1.1, 2.0, "A"), Span("so sad", 2.2, 4.0, "B"))
+    found = predictor.predict((speech_like(5.0), RATE_HZ), Transcript(spans)).segments
+    assert [(s.start_s, s.end_s, s.speaker, s.text) for s in found] == [
+        (0.0, 2.0, "A", "so happy"),
+        (2.2, 4.0, "B", "so sad"),
+    ]
+
+
+def test_utterances_are_found_and_pauses_hold_no_segment(predictor: Predictor, speech_like: Callable) -> None:
+    sound = spoken(speech_like)
+    result = predictor.predict((sound, RATE_HZ))
+    assert len(result.segments) == 4
+    assert result.duration_s == len(sound) / RATE_HZ
+    for index, segment in enumerate(result.segments):
+        start_s = sum((1.0, 0.8, 1.5, 1.0)[: index + 1]) + 2.0 * index
+        assert segment.start_s == pytest.approx(start_s, abs=0.4)
+        assert segment.end_s == pytest.approx(start_s + 2.0, abs=0.4)
+    assert result.summary.duration_s == pytest.approx(sum(s.end_s - s.start_s for s in result.segments))
+
+
+def test_gain_alone_moves_no_segment(predictor: Predictor, speech_like: Callable) -> None:
+    sound = spoken(speech_like)
+    plain = predictor.predict((sound, RATE_HZ)).segments
+    for gain in (0.05, 3.0):
+        changed = predictor.predict((sound * np.float32(gain), RATE_HZ)).segments
+        assert [(s.start_s, s.end_s) for s in changed] == [(s.start_s, s.end_s) for s in plain]
+        for one, other in zip(changed, plain, strict=True):
+            assert one.probabilities == pytest.approx(other.probabilities, abs=0.01)
+
+
+def test_a_channel_each_gives_what_the_channels_give_alone(
+    predictor: Predictor, speech_like: Callable, save: Callable
+) -> None:
+    rng = np.random.default_rng(0)
+    sides = []
+    for seed in (1, 2):
+        side = 0.0003 * rng.standard_normal(20 * RATE_HZ).astype(np.float32)
+        for start_s in (1, 9):
+            start = round((start_s + 4.0 * (seed - 1)) * RATE_HZ)
+            side[start : start + 2 * RATE_HZ] += speech_like(2.0, seed + start_s)
+        sides.append(side)
+    both = np.stack(sides, axis=1)
+    result = predictor.predict(save(both), speakers="channels")
+    for number in (1, 2):
+        alone = predictor.predict((both, RATE_HZ), channel=number).segments
+        own = [dataclasses.replace(s, speaker=None) for s in result.segments if s.speaker == f"channel {number}"]
+        assert own == list(alone)
+        assert len(own) == 2
     starts_s = [segment.start_s for segment in result.segments]
-    ends_s = [segment.end_s for segment in result.segments]
-    assert starts_s == [0.0, *ends_s[:-1]]
-    assert result.duration_s == ends_s[-1] == pytest.approx(7.3)
-    assert result.summary.duration_s == pytest.approx(7.3)
+    assert starts_s == sorted(starts_s)
+
+
+def test_channels_that_hold_the_same_sound_tell_nobody_apart(predictor: Predictor, speech_like: Callable) -> None:
+    sound = spoken(speech_like)
+    result = predictor.predict((np.stack([sound, sound], axis=1), RATE_HZ), speakers="channels")
+    assert "same sound" in result.warnings[0]
+    assert result.segments == predictor.predict((sound, RATE_HZ)).segments
+
+
+def test_voices_are_grouped_and_said_to_be_approximate(predictor: Predictor, speech_like: Callable) -> None:
+    recording = (spoken(speech_like), RATE_HZ)
+    result = predictor.predict(recording, speakers=2)
+    assert {segment.speaker for segment in result.segments} == {"speaker 1", "speaker 2"}
+    assert "approximate" in result.warnings[0]
+    one = predictor.predict(recording, speakers=1)
+    assert {segment.speaker for segment in one.segments} == {"speaker 1"}
+    assert one.warnings == ()
+
+
+def test_a_long_utterance_is_a_time_line_of_its_windows(predictor: Predictor, speech_like: Callable) -> None:
+    sound = speech_like(9.0)
+    segments = predictor.predict((sound, RATE_HZ), speakers=[Turn(0.0, 9.0, "A")]).segments
+    edges_s = [0.0, *(segment.end_s for segment in segments)]
+    assert [segment.start_s for segment in segments] == edges_s[:-1]
+    assert edges_s[-1] == 9.0
+    assert len(segments) == 8  # windows of 2 s every second
+    for segment in segments:
+        assert sum(segment.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
+    window = predictor.predict((sound[: 2 * RATE_HZ], RATE_HZ)).segments[0]
+    later = predictor.predict((sound[RATE_HZ : 3 * RATE_HZ], RATE_HZ)).segments[0]
+    # The first piece goes from 0 to 1.5 s: all of it in the first window, its last half second in the second as well.
+    for name, value in segments[0].dimensions.items():
+        assert value == pytest.approx(0.75 * window.dimensions[name] + 0.25 * later.dimensions[name], abs=1e-5)
+
+
+def test_words_in_a_language_that_the_model_does_not_read_are_kept_and_not_judged(
+    predictor: Predictor, speech_like: Callable
+) -> None:
+    sound = (speech_like(2.0), RATE_HZ)
+    result = predictor.predict(sound, Transcript((Span("so happy"),), "de"))
+    (segment,) = result.segments
+    assert (segment.text, segment.modalities) == ("so happy", ("acoustic",))
+    assert "it is in 'de', and this model reads en" in result.warnings[0]
+    assert segment.probabilities == predictor.predict(sound).segments[0].probabilities
+    assert predictor.predict(sound, Transcript((Span("so happy"),), "en-GB")).warnings == ()
+
+
+def test_words_that_lie_in_no_turn_are_read_with_the_nearest_and_told_of(
+    predictor: Predictor, speech_like: Callable
+) -> None:
+    words = Transcript((Span("so happy", 3.0, 4.0),))
+    result = predictor.predict((speech_like(5.0), RATE_HZ), words, speakers=[Turn(0.0, 1.5, "A")])
+    assert result.segments[0].text == "so happy"
+    assert "2 words of the transcript lie in no turn" in result.warnings[0]
+
+
+def test_turns_beyond_the_end_are_left_out_and_told_of(predictor: Predictor, speech_like: Callable) -> None:
+    turns = [Turn(0.5, 2.0, "A"), Turn(1.0, 9.0, "B"), Turn(5.0, 6.0, "A")]
+    result = predictor.predict((speech_like(3.0), RATE_HZ), speakers=turns)
+    assert [(s.start_s, s.end_s) for s in result.segments] == [(0.5, 2.0), (1.0, 3.0)]
+    assert "1 of 3 turns" in result.warnings[0]
+    assert "several speak at once" in result.warnings[1]
+
+
+@pytest.mark.parametrize("speakers", [0, -1, "two", "turns.rttm", [1, 2]])
+def test_speakers_that_are_nothing_known_are_refused(
+    predictor: Predictor, speech_like: Callable, speakers: object
+) -> None:
+    with pytest.raises(TranscriptError, match="a number from 1, 'channels', an RTTM file"):
+        predictor.predict((speech_like(1.0), RATE_HZ), speakers=speakers)
+
+
+def test_one_channel_cannot_hold_one_speaker_each(predictor: Predictor, speech_like: Callable) -> None:
+    with pytest.raises(AudioError, match="has 1 channel; one speaker a channel needs two"):
+        predictor.predict((speech_like(1.0), RATE_HZ), speakers="channels")
+    with pytest.raises(AudioError, match="leave one of the two out"):
+        predictor.predict((np.zeros((9, 2)), RATE_HZ), speakers="channels", channel=1)
+
+
+def test_words_with_times_alone_are_judged_stretch_by_stretch(predictor: Predictor) -> None:
+    words = Transcript((Span("so happy", 1.0, 2.0, "A"), Span("so sad", 5.0, 6.0, "B")))
+    result = predictor.predict(None, words)
+    assert [(s.start_s, s.end_s, s.speaker, s.text) for s in result.segments] == [
+        (1.0, 2.0, "A", "so happy"),
+        (5.0, 6.0, "B", "so sad"),
+    ]
+    assert result.duration_s == 6.0
+    (alone,) = predictor.predict(None, "so sad").segments
+    assert result.segments[1].probabilities == alone.probabilities
 
 
 def test_every_word_is_read_exactly_once(predictor: Predictor, speech_like: Callable, save: Callable) -> None:
@@ -85,16 +232,6 @@ def test_silence_yields_no_emotion(predictor: Predictor, save: Callable) -> None
         assert "silence" in segment.flags
     assert result.summary.category is None
     assert result.summary.duration_s == 0.0
-
-
-def test_silence_in_a_recording_is_not_judged_and_the_rest_is_as_without_it(
-    predictor: Predictor, speech_like: Callable
-) -> None:
-    sound = speech_like(WINDOW_S)
-    quiet = np.zeros_like(sound)
-    segments = predictor.predict((np.concatenate([sound, quiet, sound]), RATE_HZ)).segments
-    assert [segment.modalities for segment in segments] == [("acoustic",), (), ("acoustic",)]
-    assert without_place(segments[0]) == without_place(segments[2])
 
 
 @pytest.mark.parametrize("samples", [1, 800])
@@ -231,7 +368,7 @@ def test_a_model_that_only_hears_says_that_words_were_not_used(
 ) -> None:
     predictor = emobridge.load(build_toy_bundle(tmp_path / "hears", ("acoustic",)), threads=1)
     result = predictor.predict((speech_like(2.0), RATE_HZ), "so sad")
-    assert result.segments[0].text is None
+    assert (result.segments[0].text, result.segments[0].modalities) == ("so sad", ("acoustic",))
     assert "only hears" in result.warnings[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import emobridge
 from emobridge.audio import load_audio
-from emobridge.speech import CHUNK_SAMPLES, LEVEL, SpeechDetector
+from emobridge.speech import CHUNK_SAMPLES, LEVEL, SILENT_DB, SpeechDetector
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,41 @@ def test_another_rate_is_heard_as_the_same_speech(detector: SpeechDetector, spee
         found = detector.probabilities(speech_like(2.0, sample_rate_hz=rate_hz), rate_hz)
         assert len(found) in (62, 63)
         assert (found > 0.5).mean() > 0.7
+
+
+def test_where_blocks_are_cut_has_no_influence_on_a_track(detector: SpeechDetector, speech_like: Callable) -> None:
+    sound = speech_like(9.7)
+    whole = detector.track([sound])
+    for cuts in ([], [1], [5, 700, 512, 20_000, 100_000], list(range(0, 155_200, 1_000))):
+        again = detector.track(np.split(sound, sorted(cuts)))
+        np.testing.assert_allclose(again.speech, whole.speech, atol=1e-6)
+        np.testing.assert_array_equal(again.level_db, whole.level_db)
+        assert again.duration_s == whole.duration_s == pytest.approx(9.7)
+
+
+@pytest.mark.parametrize("gain_db", [-40, -20, 12])
+def test_loudness_has_no_influence_on_a_track(detector: SpeechDetector, speech_like: Callable, gain_db: float) -> None:
+    sound = speech_like(4.0)
+    louder = (sound * 10 ** (gain_db / 20)).astype(np.float32)
+    plain, changed = detector.track([sound]), detector.track([louder])
+    np.testing.assert_allclose(changed.speech, plain.speech, atol=2e-3)
+    np.testing.assert_allclose(changed.level_db - plain.level_db, gain_db, atol=1e-3)
+
+
+def test_a_track_says_of_a_recording_what_the_window_says(detector: SpeechDetector, speech_like: Callable) -> None:
+    sound = speech_like(1.0)
+    np.testing.assert_allclose(detector.track([sound]).speech, detector.probabilities(sound, 16_000), atol=1e-6)
+
+
+def test_a_faint_voice_is_heard_soon_after_a_loud_one(detector: SpeechDetector, speech_like: Callable) -> None:
+    faint = (0.03 * speech_like(20.0, seed=1)).astype(np.float32)
+    speech = detector.track([speech_like(20.0), faint]).speech
+    assert (speech[-300:] > 0.5).mean() > 0.8
+
+
+@pytest.mark.parametrize("samples", [0, 1, 512, 40_000])
+def test_silence_has_a_track_without_speech(detector: SpeechDetector, samples: int) -> None:
+    track = detector.track([np.zeros(samples, np.float32)])
+    assert len(track) == len(track.level_db) == -(-samples // CHUNK_SAMPLES)
+    assert (track.speech < 0.2).all()
+    assert (track.level_db == SILENT_DB).all()

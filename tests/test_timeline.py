@@ -1,15 +1,26 @@
-"""Laws of summaries: weighted by time, over judged segments alone."""
+"""Laws of the time line: windows hold a segment, pieces tile it, summaries are weighted by judged time."""
 
 import dataclasses
 import math
 import statistics
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emobridge.results import Segment, Summary
-from emobridge.timeline import summarise, summarise_speakers
+from emobridge.timeline import (
+    AROUND_S,
+    MOST_TURNING_POINTS,
+    TURNING_CHANGE,
+    piece_times,
+    shares,
+    summarise,
+    summarise_speakers,
+    turning_points,
+    window_times,
+)
 
 
 def judged(start_s: float, end_s: float, angry: float, valence: float, speaker: str | None = None) -> Segment:
@@ -96,3 +107,73 @@ def test_each_speaker_is_summarised_alone_in_order_of_appearance() -> None:
     assert list(speakers) == ["B", "A"]
     assert speakers["B"] == summarise([segments[0], segments[2]])
     assert speakers["A"] == summarise([segments[1]])
+
+
+starts = st.floats(0, 1000)
+lengths = st.floats(0.1, 60)
+
+
+@given(starts, lengths, st.sampled_from([1.0, 2.0, 4.0]))
+def test_windows_hold_the_segment_and_overlap_by_half_or_more(start_s: float, length_s: float, window_s: float) -> None:
+    windows = window_times(start_s, start_s + length_s, window_s)
+    assert (windows[0][0], windows[-1][1]) == (start_s, start_s + length_s)
+    if len(windows) == 1:
+        assert length_s <= 1.5 * window_s + 1e-9
+        return
+    for one, other in pairwise(windows):
+        assert one[1] - one[0] == pytest.approx(window_s)
+        assert other[0] - one[0] <= window_s / 2 + 1e-9
+
+
+@given(starts, lengths)
+def test_pieces_tile_the_segment_each_within_its_window(start_s: float, length_s: float) -> None:
+    windows = window_times(start_s, start_s + length_s, 4.0)
+    pieces = piece_times(windows)
+    edges_s = [edge_s for piece in pieces for edge_s in piece]
+    assert edges_s[1:-1:2] == edges_s[2::2]
+    assert (edges_s[0], edges_s[-1]) == (windows[0][0], windows[-1][1])
+    for window, piece in zip(windows, pieces, strict=True):
+        assert window[0] - 1e-9 <= piece[0] < piece[1] <= window[1] + 1e-9
+
+
+@given(lengths)
+def test_a_piece_is_a_mean_in_which_its_own_window_weighs_most(length_s: float) -> None:
+    windows = window_times(0.0, length_s, 4.0)
+    weights = shares(windows, piece_times(windows))
+    assert weights.sum(axis=1) == pytest.approx(1.0)
+    assert (weights >= 0).all()
+    assert (weights.max(axis=1) <= weights.diagonal() + 1e-9).all()
+
+
+def course(levels: list[tuple[float, float]], step_s: float = 4.0, pause_s: float = 1.0) -> list[Segment]:
+    """Segments of ``step_s`` with pauses; ``levels`` are (how many seconds, valence)."""
+    values = [valence for seconds, valence in levels for _ in range(round(seconds / step_s))]
+    return [
+        judged(index * (step_s + pause_s), index * (step_s + pause_s) + step_s, 0.5, valence)
+        for index, valence in enumerate(values)
+    ]
+
+
+def test_a_lasting_change_is_a_turning_point_with_its_time_and_words() -> None:
+    segments = course([(60, 0.3), (60, 0.6)])
+    words = [dataclasses.replace(segment, text=f"words {index}") for index, segment in enumerate(segments)]
+    (point,) = turning_points(words)
+    assert (point.time_s, point.dimension, point.text) == (75.0, "valence", "words 15")
+    assert (point.before, point.after) == pytest.approx((0.3, 0.6))
+    assert summarise(words).turning_points == (point,)
+
+
+def test_neither_a_small_change_nor_scatter_nor_one_outburst_is_a_turning_point() -> None:
+    assert turning_points(course([(60, 0.5), (60, 0.5 + 0.9 * TURNING_CHANGE)])) == ()
+    assert turning_points(course([(4, 0.1), (4, 0.9)] * 20)) == ()
+    assert turning_points(course([(60, 0.5), (4, 0.9), (60, 0.5)])) == ()
+    assert turning_points(course([(4, 0.2), (60, 0.6)])) == ()
+    assert turning_points([]) == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from([20.0, 40.0, 60.0]), unit), max_size=12))
+def test_turning_points_are_few_large_and_apart(levels: list[tuple[float, float]]) -> None:
+    points = turning_points(course(levels))
+    assert len(points) <= MOST_TURNING_POINTS
+    assert all(abs(point.after - point.before) >= TURNING_CHANGE for point in points)
+    assert all(other.time_s - one.time_s >= AROUND_S for one, other in pairwise(points))

@@ -1,44 +1,28 @@
-"""The straight line of use: a recording, cut into windows, each heard and read and estimated, becomes a `Result`.
+"""The straight line of use: a recording is planned in turns, each is heard and read, and all become a `Result`.
 
-Design: a window knows nothing of its neighbours, so that a long file gives what its windows give alone, and sound is
-read in blocks, so that its length costs no memory. A window that holds no speech to judge is judged by its words
-alone, and without words not at all: silence, noise and music yield no invented emotion.
+Design: a recording is read in blocks, once to find out who speaks when and once to judge, so that its length costs no
+memory; between the two stand turns alone, wherever they come from.
 """
 
-import math
-import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain, pairwise
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from emobridge.audio import probe, read_blocks
+from emobridge.alignment import place_words
 from emobridge.bundle import Bundle
-from emobridge.decoding import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
-from emobridge.encoders.base import TokenVectors
 from emobridge.errors import AudioError
-from emobridge.quality import BRIEF_S, FAR_S, UNHEARD, abstention, is_unsure, window_flags
+from emobridge.hearing import Hearing
+from emobridge.planning import Plan, Planner, Speakers
 from emobridge.results import Result, Segment
-from emobridge.runtime import Estimate, Runtime
-from emobridge.segmentation import Window, fixed_windows
+from emobridge.runtime import Runtime
+from emobridge.segmentation import cut_out
+from emobridge.sources import Recording, Source, file_name, open_source
+from emobridge.speakers import turns_of
 from emobridge.speech import SpeechDetector
 from emobridge.timeline import summarise, summarise_speakers
-from emobridge.transcripts import READERS, Transcript, read_transcript
+from emobridge.transcripts import READERS, Transcript, read_transcript, reads
 
-Recording = str | Path | tuple[NDArray[Any], int]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A recording opened: its name, its length in seconds, its mono sound in blocks at the model's rate."""
-
-    name: str
-    duration_s: float
-    blocks: Iterable[NDArray[np.float32]]
+PLANNING_SHARE = 0.25  # of the time that a recording takes, about
 
 
 class Predictor:
@@ -62,112 +46,74 @@ class Predictor:
         self,
         recording: Recording | None,
         transcript: str | Path | Transcript | None = None,
+        speakers: Speakers | None = None,
         channel: int | None = None,
         progress: Callable[[float, float], None] | None = None,
     ) -> Result:
-        """Return what is heard and read in a recording, window by window.
+        """Return what is heard and read in a recording, utterance by utterance.
 
         Args:
             recording: a file, or samples (N,) or (N, channels) with their rate in Hz; None judges the transcript
-                alone, as one segment from 0 to 0 s.
+                alone: span by span where it has times, else as one segment from 0 to 0 s.
             transcript: the words: a `str` is the text itself, a `Path` is a file; None where there are none.
+            speakers: who speaks when: a `Path` to an RTTM file, or turns; ``"channels"``, one speaker a channel; how
+                many speak, told apart by voice; None leaves it to the transcript.
             channel: the channel to hear, counted from 1; None mixes them down.
-            progress: called after each window with the seconds done and the seconds in all.
+            progress: called now and then with the seconds done and the seconds in all.
 
         Raises:
-            AudioError: the recording cannot be read.
-            TranscriptError: the transcript cannot be read.
+            AudioError: the recording cannot be read, or has one channel where it should have one a speaker.
+            TranscriptError: the transcript or the turns cannot be read.
             BundleError: a file of the model is damaged.
         """
         words = read_transcript(transcript) if isinstance(transcript, Path) else transcript
         words = Transcript.from_text(words) if isinstance(words, str) else words
-        warnings = self._doubts(transcript)
+        warnings = self._doubts(transcript, words)
+        hearing = Hearing(self.runtime, self._detector, self._reads(words))
         if recording is None:
             if words is None:
                 raise AudioError("neither a recording nor a transcript was given", remedy="give one of them, or both")
             name = file_name(transcript) if isinstance(transcript, Path) else "text"
-            segments = [self._segment(None, words.words_between(0.0, math.inf, 1.0), warnings)]
-            return self._result(name, 0.0, segments, warnings)
-        source = self._open(recording, channel)
-        segments = []
-        windows = fixed_windows(source.blocks, self.bundle.config.sample_rate_hz, self.bundle.config.window_s)
-        for window, following in pairwise(chain(windows, [None])):
-            assert window is not None
-            # A header's length and the last window's end may differ by a rounding: no word may fall between them.
-            end_s = window.end_s if following else math.inf
-            text = words.words_between(window.start_s, end_s, source.duration_s) if words else ""
-            segments.append(self._segment(window, text, warnings))
-            if progress is not None:
-                progress(window.end_s, source.duration_s)
-        return self._result(source.name, segments[-1].end_s, segments, warnings)
+            segments = _read_alone(hearing, words)
+            return self._result(name, segments[-1].end_s, segments, warnings + hearing.warnings)
+        source = open_source(recording)
+        meter = _Meter(progress, source.duration_s)
+        planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned)
+        plan = planner.plan(speakers, channel)
+        segments = self._judged(hearing, source, plan, words, meter)
+        duration_s = max(source.duration_s, *(segment.end_s for segment in segments))
+        meter.show(1.0)
+        return self._result(source.name, duration_s, segments, [*warnings, *plan.warnings, *hearing.warnings])
 
-    def _open(self, recording: Recording, channel: int | None) -> _Source:
+    def _judged(
+        self, hearing: Hearing, source: Source, plan: Plan, words: Transcript | None, meter: "_Meter"
+    ) -> list[Segment]:
+        """Return the segments of all turns of a plan, by start."""
         rate_hz = self.bundle.config.sample_rate_hz
-        if isinstance(recording, tuple):
-            samples, given_hz = recording
-            sound = _mono(samples, given_hz, channel)
-            return _Source("samples", len(sound) / given_hz, _resampled(sound, given_hz, rate_hz))
-        path = Path(recording)
-        blocks = read_blocks(path, sample_rate_hz=rate_hz, channel=channel)
-        return _Source(file_name(path), probe(path).duration_s, blocks)
+        placed = iter(place_words(words, [turn for part in plan.parts for turn in part.turns]))
+        segments = []
+        for number, part in enumerate(plan.parts):
+            stretches = [(turn.start_s, turn.end_s) for turn in part.turns]
+            sounds = cut_out(source.blocks(rate_hz, part.channel), stretches, rate_hz)
+            for turn, sound in zip(part.turns, sounds, strict=True):
+                segments += hearing.judge(turn.speaker, sound, next(placed))
+                meter.judged((number + turn.end_s / source.duration_s) / len(plan.parts))
+        return sorted(segments, key=lambda segment: (segment.start_s, segment.end_s))
 
-    def _segment(self, window: Window | None, text: str, warnings: list[str]) -> Segment:
-        """Return the segment of a window with the words in it; without a window, of the words alone."""
-        start_s, end_s = (window.start_s, window.end_s) if window else (0.0, 0.0)
-        flags: tuple[str, ...] = ()
-        heard = None
-        if window is not None:
-            flags = window_flags(window.samples, self.bundle.config.sample_rate_hz, self._detector)
-            if self.runtime.acoustic and not set(UNHEARD).intersection(flags):
-                heard = self.runtime.acoustic.encode(window.samples)
-        read = self._read(text)
-        if read is not None and read.truncated:
-            warnings.append(f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused")
-        if heard is None and read is None:
-            return Segment(start_s, end_s, flags=flags, abstain=abstention(flags))
-        estimate = self.runtime.estimate(heard, read)
-        if estimate.out_of_domain and end_s - start_s >= FAR_S:
-            flags = (*flags, "out_of_domain")
-            # Words that are there need no sound that the model does not know.
-            estimate = estimate if read is None else self.runtime.estimate(None, read)
-        if self._is_unsure(estimate, end_s - start_s):
-            flags = (*flags, "low_confidence")
-        probabilities = dict(zip(self.runtime.categories, estimate.probabilities.tolist(), strict=True))
-        return Segment(
-            start_s,
-            end_s,
-            text=text if read is not None else None,
-            category=max(probabilities, key=probabilities.__getitem__, default=None),
-            probabilities=probabilities,
-            dimensions=dict(zip(self.runtime.dimensions, estimate.dimensions.tolist(), strict=True)),
-            intervals=estimate.intervals,
-            categories_90=estimate.categories_90,
-            modalities=("acoustic", "linguistic") if estimate.presence == "both" else (estimate.presence,),
-            flags=flags,
-            abstain=abstention(flags) if read is None else None,
-        )
+    def _reads(self, words: Transcript | None) -> bool:
+        """Return whether the model reads these words, by their language."""
+        linguistic = self.runtime.linguistic
+        return linguistic is not None and words is not None and reads(words.language, linguistic.languages)
 
-    def _read(self, text: str) -> TokenVectors | None:
-        """Return the token vectors of ``text``; None where it has none, or the model reads none."""
-        if self.runtime.linguistic is None or not text.strip():
-            return None
-        read = self.runtime.linguistic.encode(text)
-        return read if len(read.vectors) else None
-
-    def _is_unsure(self, estimate: Estimate, duration_s: float) -> bool:
-        """Return whether little can be relied on: brief sound alone, or categories that are hardly told apart."""
-        if estimate.presence == "acoustic" and duration_s < BRIEF_S:
-            return True
-        top = estimate.probabilities.max(initial=0.0)
-        return len(self.runtime.categories) > 0 and is_unsure(
-            float(top), len(estimate.categories_90), len(self.runtime.categories)
-        )
-
-    def _doubts(self, transcript: str | Path | Transcript | None) -> list[str]:
+    def _doubts(self, transcript: str | Path | Transcript | None, words: Transcript | None) -> list[str]:
         """Return what is odd about the transcript before a word of it is read."""
         doubts = []
-        if transcript is not None and self.runtime.linguistic is None:
-            doubts.append("the transcript was not used: this model only hears")
+        linguistic = self.runtime.linguistic
+        if words is not None and linguistic is None:
+            doubts.append("the transcript was not read: this model only hears")
+        elif words is not None and linguistic is not None and not self._reads(words):
+            languages = ", ".join(linguistic.languages)
+            doubts.append(f"the transcript was not read: it is in '{words.language}', and this model reads {languages}")
         if isinstance(transcript, str) and len(transcript.split()) == 1 and Path(transcript.strip()).suffix in READERS:
             doubts.append(f"'{transcript}' was read as words; to read a file, give a pathlib.Path")
         return doubts
@@ -185,42 +131,32 @@ class Predictor:
         )
 
 
-def file_name(path: str | Path) -> str:
-    """Return the path as it was given; bytes that are no UTF-8 are replaced, so that any writer can write it."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def _read_alone(hearing: Hearing, words: Transcript) -> list[Segment]:
+    """Return the segments of words without sound: one for each stretch with times, or one of all the text."""
+    turns = turns_of(words)
+    if not turns:
+        return [hearing.read(0.0, 0.0, None, " ".join(text for span in words.spans for text in span.text.split()))]
+    return [
+        hearing.read(turn.start_s, turn.end_s, turn.speaker, " ".join(word.text for word in placed))
+        for turn, placed in zip(turns, place_words(words, turns), strict=True)
+    ]
 
 
-def _mono(samples: NDArray[Any], sample_rate_hz: int, channel: int | None) -> NDArray[np.float32]:
-    """Return (N,) float32 from samples (N,) or (N, channels): one channel, or all mixed down.
+@dataclasses.dataclass
+class _Meter:
+    """Tells how far a prediction is, in seconds of the recording; it never goes back."""
 
-    Raises:
-        AudioError: no samples, another shape, type or rate, a number that is not finite, or no such channel.
-    """
-    values = np.asarray(samples)
-    if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
-        raise bad_rate(f"samples at {sample_rate_hz} Hz")
-    if values.ndim not in (1, 2) or values.size == 0:
-        given = f"samples of shape {values.shape}"
-        raise AudioError(given, "valid: (N,) or (N, channels)", "give at least one sample")
-    if values.ndim == 2 and values.shape[1] > values.shape[0]:
-        given = f"samples of shape {values.shape}, which would be more channels than samples"
-        raise AudioError(given, "valid: (N,) or (N, channels)", "transpose them")
-    if np.issubdtype(values.dtype, np.signedinteger):
-        values = values / -float(np.iinfo(values.dtype).min)
-    if not np.issubdtype(values.dtype, np.floating) or not np.isfinite(values).all():
-        given = f"samples of type {values.dtype}, or not all of them numbers"
-        raise AudioError(given, "valid: finite floats in [-1, 1], or signed whole numbers", "convert them first")
-    columns = values[:, None] if values.ndim == 1 else values
-    if channel is not None and not 1 <= channel <= columns.shape[1]:
-        valid = f"the channels are 1 to {columns.shape[1]}"
-        raise AudioError(f"channel {channel} of the samples", valid, "name one of these, or none to mix them down")
-    mono = columns.mean(axis=1, dtype=np.float64) if channel is None else columns[:, channel - 1]
-    return np.ascontiguousarray(mono, dtype=np.float32)
+    progress: Callable[[float, float], None] | None
+    duration_s: float
+    shown: float = 0.0
 
+    def planned(self, share: float) -> None:
+        self.show(PLANNING_SHARE * share)
 
-def _resampled(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> Iterator[NDArray[np.float32]]:
-    if from_hz != to_hz:
-        import soxr
+    def judged(self, share: float) -> None:
+        self.show(PLANNING_SHARE + (1.0 - PLANNING_SHARE) * share)
 
-        samples = soxr.resample(samples, from_hz, to_hz)
-    yield samples
+    def show(self, share: float) -> None:
+        if self.progress is not None and share > self.shown:
+            self.shown = share
+            self.progress(min(share, 1.0) * self.duration_s, self.duration_s)

@@ -36,9 +36,10 @@ class AcousticEncoder(Protocol):
 
 
 class LinguisticEncoder(Protocol):
-    """Text in, one vector a token out."""
+    """Text in, one vector a token out; ``languages`` are the codes of those that it reads."""
 
     name: str
+    languages: tuple[str, ...]
     dimension: int
     fingerprint: str
 

@@ -79,12 +79,7 @@ def _width() -> int:
 
 def functionals(voice: Descriptors) -> Array:
     """Return the functionals (F,), finite, of one stretch."""
-    active = voice.energy > voice.energy.max() - ACTIVE_RANGE
-    if active.sum() < FEWEST_ACTIVE:
-        active = np.ones_like(active)
-    voiced = active & (voice.periodicity > VOICED)
-    if voiced.sum() < FEWEST_VOICED:
-        voiced = active & (voice.periodicity >= np.median(voice.periodicity))
+    active, voiced = voice_frames(voice)
     columns = np.column_stack([voice.mel, voice.cepstra[:, 1:], voice.shape, voice.energy, voice.periodicity])
     moving = delta(columns)
     parts = [
@@ -102,6 +97,17 @@ def functionals(voice: Descriptors) -> Array:
     whole = np.concatenate([np.ravel(part) for part in parts])
     finite: Array = np.clip(np.nan_to_num(whole), -LARGEST, LARGEST).astype(np.float32)
     return finite
+
+
+def voice_frames(voice: Descriptors) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which frames (T,) carry the voice, and which of these are voiced; always some."""
+    active = voice.energy > voice.energy.max() - ACTIVE_RANGE
+    if active.sum() < FEWEST_ACTIVE:
+        active = np.ones_like(active)
+    voiced = active & (voice.periodicity > VOICED)
+    if voiced.sum() < FEWEST_VOICED:
+        voiced = active & (voice.periodicity >= np.median(voice.periodicity))
+    return active, voiced
 
 
 def delta(columns: Array, reach: int = 2) -> Array:

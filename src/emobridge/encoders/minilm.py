@@ -31,6 +31,7 @@ class MiniLmEncoder:
     """
 
     name = "minilm"
+    languages = ("en",)
 
     def __init__(
         self, graph_path: Path, tokenizer_path: Path, dimension: int, fingerprint: str, threads: int | None = None

@@ -1,0 +1,171 @@
+"""One segment of a recording, heard and read: its sound and its words become an estimate, or a reason for none.
+
+Design: a segment knows nothing of its neighbours, so that a long file gives what its pieces give alone. Where its sound
+holds no speech to judge it is judged by its words alone, and without words not at all: silence, noise and music yield
+no invented emotion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobridge.alignment import PlacedWord
+from emobridge.encoders.base import TokenVectors
+from emobridge.quality import BRIEF_S, FAR_S, UNHEARD, abstention, is_unsure, window_flags
+from emobridge.results import Segment
+from emobridge.runtime import Estimate, Runtime
+from emobridge.segmentation import Window
+from emobridge.speech import SpeechDetector
+from emobridge.timeline import piece_times, shares, window_times
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What is said of one window: an estimate or none, and why to be careful with its sound."""
+
+    estimate: Estimate | None
+    flags: tuple[str, ...]
+    abstain: str | None
+
+
+class Hearing:
+    """A model that judges one segment after the other.
+
+    Args:
+        runtime: the model.
+        detector: of speech.
+        reads: whether the words are to be read, not just kept beside what is heard.
+
+    Attributes:
+        warnings: what was odd about the segments so far, in words.
+    """
+
+    def __init__(self, runtime: Runtime, detector: SpeechDetector, reads: bool) -> None:
+        self._runtime = runtime
+        self._detector = detector
+        self._reads = reads
+        self._rate_hz = runtime.bundle.config.sample_rate_hz
+        self.warnings: list[str] = []
+
+    def read(self, start_s: float, end_s: float, speaker: str | None, text: str) -> Segment:
+        """Return the segment of words without sound."""
+        return self._segment(start_s, end_s, speaker, text, self._window(None, text, start_s, end_s))
+
+    def judge(self, speaker: str | None, sound: Window, words: Sequence[PlacedWord]) -> list[Segment]:
+        """Return a turn as segments that tile it: one, or several where it is long; see `timeline`.
+
+        Args:
+            speaker: who speaks, None where not known.
+            sound: of the turn.
+            words: of the turn, in order.
+        """
+        window_s = self._runtime.bundle.config.window_s
+        windows = window_times(sound.start_s, sound.end_s, window_s)
+        pieces = piece_times(windows)
+        heard_windows = [
+            self._window(self._part(sound, start_s, end_s), text, start_s, end_s)
+            for (start_s, end_s), text in zip(windows, _texts(words, windows), strict=True)
+        ]
+        pooled = [self._pooled(heard_windows, own, weights) for own, weights in enumerate(shares(windows, pieces))]
+        return [
+            self._segment(start_s, end_s, speaker, text, heard)
+            for (start_s, end_s), text, heard in zip(pieces, _texts(words, pieces), pooled, strict=True)
+        ]
+
+    def _part(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:
+        start, end = (round((time_s - sound.start_s) * self._rate_hz) for time_s in (start_s, end_s))
+        return sound.samples[start:end]
+
+    def _window(self, samples: NDArray[np.float32] | None, text: str, start_s: float, end_s: float) -> _Heard:
+        flags: tuple[str, ...] = ()
+        acoustic = None
+        if samples is not None:
+            flags = window_flags(samples, self._rate_hz, self._detector)
+            if self._runtime.acoustic and not set(UNHEARD).intersection(flags):
+                acoustic = self._runtime.acoustic.encode(samples)
+        read = self._read(text)
+        if read is not None and read.truncated:
+            told = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
+            self.warnings.append(told)
+        if acoustic is None and read is None:
+            return _Heard(None, flags, abstention(flags))
+        estimate = self._runtime.estimate(acoustic, read)
+        if estimate.out_of_domain and end_s - start_s >= FAR_S:
+            flags = (*flags, "out_of_domain")
+            # Words that are there need no sound that the model does not know.
+            estimate = estimate if read is None else self._runtime.estimate(None, read)
+        return _Heard(estimate, flags, abstention(flags) if read is None else None)
+
+    def _read(self, text: str) -> TokenVectors | None:
+        """Return the token vectors of ``text``; None where it has none, or the model is not to read."""
+        if self._runtime.linguistic is None or not self._reads or not text.strip():
+            return None
+        read = self._runtime.linguistic.encode(text)
+        return read if len(read.vectors) else None
+
+    def _pooled(self, heard: Sequence[_Heard], own: int, weights: NDArray[np.float64]) -> _Heard:
+        """Return what is said of the piece around window ``own``: the mean of all windows, by ``weights`` (windows,).
+
+        Windows that abstain count for nothing, and where its own does, nothing around it speaks for the piece. What the
+        piece rests on, and the flags of its sound, are those of its own window.
+        """
+        centre = heard[own]
+        if centre.estimate is None or centre.abstain is not None or len(heard) == 1:
+            return centre
+        usable = [
+            (each.estimate, float(weight))
+            for each, weight in zip(heard, weights, strict=True)
+            if weight > 0 and each.estimate is not None and each.abstain is None
+        ]
+        total = sum(weight for _, weight in usable)
+        probabilities = np.sum([weight / total * estimate.probabilities for estimate, weight in usable], axis=0)
+        dimensions = np.sum([weight / total * estimate.dimensions for estimate, weight in usable], axis=0)
+        presence = centre.estimate.presence
+        mean = self._runtime.stated(probabilities.astype(np.float32), dimensions.astype(np.float32), presence)
+        return replace(centre, estimate=mean)
+
+    def _segment(self, start_s: float, end_s: float, speaker: str | None, text: str, heard: _Heard) -> Segment:
+        text_or_none = text or None
+        estimate = heard.estimate
+        if estimate is None:
+            return Segment(start_s, end_s, speaker, text_or_none, flags=heard.flags, abstain=heard.abstain)
+        is_unsure = self._is_unsure(estimate, end_s - start_s)
+        probabilities = dict(zip(self._runtime.categories, estimate.probabilities.tolist(), strict=True))
+        return Segment(
+            start_s,
+            end_s,
+            speaker,
+            text_or_none,
+            category=max(probabilities, key=probabilities.__getitem__, default=None),
+            probabilities=probabilities,
+            dimensions=dict(zip(self._runtime.dimensions, estimate.dimensions.tolist(), strict=True)),
+            intervals=estimate.intervals,
+            categories_90=estimate.categories_90,
+            modalities=("acoustic", "linguistic") if estimate.presence == "both" else (estimate.presence,),
+            flags=(*heard.flags, "low_confidence") if is_unsure else heard.flags,
+            abstain=heard.abstain,
+        )
+
+    def _is_unsure(self, estimate: Estimate, duration_s: float) -> bool:
+        """Return whether little can be relied on: brief sound alone, or categories that are hardly told apart."""
+        if estimate.presence == "acoustic" and duration_s < BRIEF_S:
+            return True
+        top = estimate.probabilities.max(initial=0.0)
+        return len(self._runtime.categories) > 0 and is_unsure(
+            float(top), len(estimate.categories_90), len(self._runtime.categories)
+        )
+
+
+def _texts(words: Sequence[PlacedWord], parts: Sequence[tuple[float, float]]) -> list[str]:
+    """Return the words in each of ``parts`` (start_s, end_s); what lies before or after all of them is at the ends."""
+    first, last = parts[0], parts[-1]
+    return [
+        " ".join(
+            word.text
+            for word in words
+            if (part is first or part[0] <= word.time_s) and (part is last or word.time_s < part[1])
+        )
+        for part in parts
+    ]
