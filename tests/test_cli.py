@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 import soundfile
 
 import emobridge
-from emobridge import cli, cli_predict
+from emobridge import cli, progress
 from emobridge.results import Result
 from emobridge.version import __version__
 
@@ -75,7 +76,7 @@ def test_a_time_line_is_printed_unless_another_format_is_asked_for(
 ) -> None:
     status, output, _ = run("predict", folder / "b.wav", "--model", toy_bundle)
     assert status == 0
-    assert "0:00.0-0:02.0" in output
+    assert re.search(r"^0:0\d\.\d-0:0\d\.\d ", output, re.MULTILINE)
     assert output == run("predict", folder / "b.wav", "--model", toy_bundle, "--format", "text")[1]
     _, table, _ = run("predict", folder / "b.wav", "--model", toy_bundle, "--format", "csv")
     assert len(list(csv.DictReader(io.StringIO(table)))) == output.count("sound")
@@ -114,14 +115,27 @@ def test_a_file_of_results_is_one_table_of_all(run: Callable, toy_bundle: Path, 
     assert {row["file"] for row in rows} == {str(folder / "b.wav"), str(folder / "sub" / "a.FLAC")}
 
 
-@pytest.mark.parametrize(("output_format", "extension"), [(None, "json"), ("csv", "csv"), ("text", "txt")])
-def test_a_folder_of_results_mirrors_the_recordings(
-    run: Callable, toy_bundle: Path, folder: Path, tmp_path: Path, output_format: str | None, extension: str
+def test_a_folder_of_results_mirrors_the_recordings_in_every_format(
+    run: Callable, toy_bundle: Path, folder: Path, tmp_path: Path
 ) -> None:
-    options = ["--format", output_format] if output_format else []
-    assert run("predict", folder, "--model", toy_bundle, "--out", tmp_path / "results", *options) == (0, "", "")
-    written = sorted(path.relative_to(tmp_path / "results") for path in (tmp_path / "results").rglob("*.*"))
-    assert written == [Path(f"b.{extension}"), Path(f"sub/a.{extension}")]
+    out = tmp_path / "results"
+    assert run("predict", folder, "--model", toy_bundle, "--out", out, "--format", "json,csv,text") == (0, "", "")
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*.*")}
+    files = {f"{name}.{extension}" for name in ("b", "sub/a") for extension in ("json", "csv", "txt")}
+    assert written == files | {"predictions.csv", "failed.csv", "journal.jsonl"}
+    result = Result.from_dict(json.loads((out / "sub" / "a.json").read_bytes()))
+    assert result == replace(emobridge.load(toy_bundle).predict(folder / "sub" / "a.FLAC"), file=result.file)
+    rows = list(csv.DictReader(io.StringIO((out / "predictions.csv").read_text(encoding="utf-8"))))
+    assert list(dict.fromkeys(row["file"] for row in rows)) == [str(folder / "b.wav"), str(folder / "sub" / "a.FLAC")]
+
+
+def test_one_recording_that_is_named_leaves_its_files_alone_in_a_folder(
+    run: Callable, toy_bundle: Path, folder: Path, tmp_path: Path
+) -> None:
+    options = ["--model", toy_bundle, "--out", tmp_path / "results"]
+    assert run("predict", folder / "b.wav", *options) == (0, "", "")
+    assert run("predict", folder / "b.wav", *options, "--format", "csv,text") == (0, "", "")
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["b.csv", "b.json", "b.txt"]
 
 
 def test_a_folder_of_transcripts_goes_by_name_and_a_missing_one_is_said(
@@ -164,6 +178,9 @@ def test_a_bad_file_is_one_line_and_never_stops_the_rest(run: Callable, toy_bund
         (["predict", "{folder}/b.wav", "--model", "{toy}", "--out", "{folder}/b.txt", "--transcript", "{folder}/b.txt"],
          "would overwrite an input"),
         (["predict", "{folder}/b.wav", "{folder}/b.wav", "--model", "{toy}", "--out", "{folder}/new"], "two results"),
+        (["predict", "{folder}", "--model", "{toy}", "--out", "a.srt"], "2 recordings for one file"),
+        (["predict", "{folder}", "--model", "{toy}", "--format", "srt"], "2 recordings for one file"),
+        (["predict", "{folder}", "--model", "nowhere", "--out", "{folder}/new"], "model 'nowhere'"),
         (["predict", "--list", "absent.txt", "--model", "{toy}"], "list 'absent.txt'"),
         (["predict", "{empty}", "--model", "{toy}"], "holds no recording"),
         (["models", "nowhere"], "model 'nowhere'"),
@@ -191,6 +208,17 @@ def test_a_mistake_is_one_line_and_status_1(
         ["predict", "a.wav", "--format", "json", "--out", "a.csv"],
         ["predict", "a.wav", "b.wav", "--transcript", "a.txt"],
         ["predict", "a.wav", "--threads", "0"],
+        ["predict", "a.wav", "b.wav", "--speakers", "a.rttm"],
+        ["predict", "a.wav", "--speakers", "0"],
+        ["predict", "a.wav", "--speakers", "some"],
+        ["predict", "a.wav", "--language", "de"],
+        ["predict", "a.wav", "--format", "json,csv"],
+        ["predict", "a.wav", "--format", "json,"],
+        ["predict", "a.wav", "--format", "json,csv", "--out", "a.csv"],
+        ["predict", "a.wav", "--jobs", "2", "--out", "folder"],
+        ["predict", "a.wav", "b.wav", "--jobs", "2", "--out", "a.csv"],
+        ["predict", "a.wav", "b.wav", "--restart"],
+        ["predict", "a.wav", "b.wav", "--jobs", "0", "--out", "folder"],
         ["predict", "-", "-"],
         ["predict", "a.wav", "--loud"],
         ["foretell"],
@@ -246,7 +274,7 @@ def test_models_says_what_a_model_is(run: Callable, toy_bundle: Path) -> None:
 def test_progress_is_shown_to_someone_who_waits(
     run: Callable, toy_bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_predict, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     status, output, errors = run("predict", folder, "--model", toy_bundle)
     assert status == 0

@@ -1,6 +1,7 @@
 """The command line: what each command takes. Its work is in modules that are imported when the command is called.
 
-Exit status: 0 done, 1 a user's mistake in one line, 2 a wrong use of the command, 130 interrupted.
+Exit status: 0 all done, 1 a recording failed or a user's mistake in one line, 2 a wrong use of the command, 130
+interrupted.
 """
 
 import os
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from emobridge import cli_learning
+from emobridge import cli_learning, cli_report
 from emobridge.errors import EmobridgeError, one_line
 from emobridge.version import __version__
 
@@ -52,45 +53,75 @@ def _global_options(
 
 
 Model = Annotated[Path | None, typer.Option(help="Model directory; left out: the model that comes with emobridge.")]
+Recordings = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help="Recordings, folders of them, or - for sound on standard input."),
+]
+ListFile = Annotated[
+    Path | None, typer.Option("--list", metavar="FILE", help="Text file with one more recording or folder a line.")
+]
+Words = Annotated[
+    Path | None, typer.Option(help="The words: a file; for several recordings, a folder with NAME.txt, .srt, ... each.")
+]
+Speakers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHO",
+        help="Who speaks: how many (told apart by voice), 'channels' (one each), an .rttm file or a folder of them.",
+    ),
+]
+Recogniser = Annotated[
+    str | None,
+    typer.Option("--asr", metavar="MODEL", help="Whisper model, a name or a path, for recordings without transcript."),
+]
+Language = Annotated[str | None, typer.Option(help="Language for --asr, such as en; left out: it is recognised.")]
+Categories = Annotated[str | None, typer.Option(help="One of the model's category views, such as four.")]
+Channel = Annotated[int | None, typer.Option(help="Channel to hear, from 1; left out: mixed down.")]
+Formats = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="text, json, csv, srt, textgrid, eaf, html, ...; several with commas; left out: that of --out, or text.",
+    ),
+]
+Out = Annotated[Path | None, typer.Option(help="A file for all, or a folder for files of each and a table of all.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes for a folder of results; left out: 1.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Do all again, also what --out holds already.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all, with --jobs one each.")]
 
 
 @app.command()
 def predict(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE...", help="Recordings, folders of them, or - for sound on standard input."),
-    ] = None,
+    files: Recordings = None,
     *,
-    list_file: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="Text file with one more recording or folder a line.")
-    ] = None,
-    transcript: Annotated[
-        Path | None, typer.Option(help="The words: a file; for several recordings, a folder with NAME.txt for each.")
-    ] = None,
+    list_file: ListFile = None,
+    transcript: Words = None,
+    speakers: Speakers = None,
+    asr: Recogniser = None,
+    language: Language = None,
     model: Model = None,
-    categories: Annotated[str | None, typer.Option(help="One of the model's category views, such as four.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to hear, from 1; left out: mixed down.")] = None,
-    output_format: Annotated[
-        str | None, typer.Option("--format", help="text, json or csv; left out: the extension of --out, else text.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="A file for one table of all, or a folder for one file a recording.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all.")] = None,
+    categories: Categories = None,
+    channel: Channel = None,
+    output_format: Formats = None,
+    out: Out = None,
+    jobs: Jobs = None,
+    restart: Restart = False,
+    threads: Threads = None,
 ) -> None:
-    """Print or write the emotions in recordings, window by window, and a summary of each.
+    """Print or write the emotions in recordings, segment by segment, and a summary of each.
 
-    A recording that cannot be read is reported on standard error and never stops the rest.
+    A recording that cannot be read is reported on standard error and never stops the rest. Of several recordings into
+    a folder a journal is kept: what was interrupted goes on where it stopped when the same command is given again.
     """
     # Before numpy comes: the front end's matrix products are so small that threads would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import emobridge
     from emobridge import cli_predict
+    from emobridge.judging import Options
 
-    with cli_predict.recordings(files or [], list_file, transcript) as found:
-        output = cli_predict.output_for(out, output_format, found)
-        predictor = emobridge.load(model, categories, threads)
-        failures = cli_predict.predict_all(predictor, found, channel, output)
+    options = Options(model, categories, channel, asr, language, threads)
+    failures = cli_predict.predict(
+        files or [], list_file, transcript, speakers, options, output_format, out, jobs, restart
+    )
     raise typer.Exit(1 if failures else 0)
 
 
@@ -131,6 +162,7 @@ def models(
 
 
 for command in (
+    cli_report.report,
     cli_learning.corpus,
     cli_learning.train,
     cli_learning.crossvalidate,

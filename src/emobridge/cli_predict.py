@@ -1,118 +1,76 @@
-"""The work of ``emobridge predict``: find the recordings and their words, predict each, put the results in place."""
+"""The work of ``emobridge predict``: find the recordings and their words, judge each, put the results in place."""
 
-import contextlib
-import shutil
-import sys
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import typer
 
 from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
-from emobridge.predict import Predictor, file_name
-from emobridge.results import Result
-from emobridge.transcripts import READERS
-from emobridge.writers import write, writer_for
-
-# What a folder is searched for; a file that is named is read whatever its extension.
-AUDIO_EXTENSIONS = {
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64",
-    ".m4a", ".mp4", ".aac", ".webm", ".mkv", ".mov", ".wma", ".amr",
-}  # fmt: skip
-PATIENCE_S = 1.0  # work that lasts longer shows how far it is
+from emobridge.folders import place_results, refuse_overwriting, run_folder, tables_of
+from emobridge.judging import Options, open_judge
+from emobridge.progress import Meter
+from emobridge.recordings import Recording, recordings
+from emobridge.results import Result, Segment, Summary
+from emobridge.workers import Task
+from emobridge.writers import format_named, formats_named, write, writer_for
 
 
-@dataclass(frozen=True)
-class Recording:
-    """One recording to predict.
-
-    Attributes:
-        name: how it was given.
-        path: the file to read.
-        place: its path below the folder that was given, which folders of results and of transcripts mirror.
-        transcript: the file with its words, None where there is none.
-        notes: what its result is to warn of.
-    """
-
-    name: str
-    path: Path
-    place: Path
-    transcript: Path | None = None
-    notes: tuple[str, ...] = ()
-
-
-@contextlib.contextmanager
-def recordings(given: Sequence[str], list_file: Path | None, transcript: Path | None) -> Iterator[list[Recording]]:
-    """Give the recordings behind files, folders (searched to the bottom), a list and ``-``, in order.
-
-    Standard input is kept in a temporary file as long as the context lasts.
+def predict(
+    given: Sequence[str],
+    list_file: Path | None,
+    transcript: Path | None,
+    speakers: str | None,
+    options: Options,
+    output_format: str | None,
+    out: Path | None,
+    jobs: int | None,
+    restart: bool,
+) -> int:
+    """Do what the options of ``emobridge predict`` ask for; return how many recordings failed.
 
     Raises:
-        AudioError: the list cannot be read, or a folder holds no recording.
-        typer.BadParameter: nothing was given, - twice, or one transcript file for several recordings.
+        EmobridgeError: what no other recording would change.
+        typer.BadParameter: options that make no sense, or not together.
     """
-    names = [*given, *(_read_list(list_file) if list_file else [])]
-    if not names:
-        raise typer.BadParameter("give a recording, a folder, - or --list", param_hint="FILE...")
-    if names.count("-") > 1:
-        raise typer.BadParameter("standard input holds one recording; give - once", param_hint="FILE...")
-    with tempfile.TemporaryDirectory() as spool:
-        found = [recording for name in names for recording in _behind(name, Path(spool))]
-        if transcript is not None and not transcript.is_dir() and len(found) > 1:
-            raise typer.BadParameter("several recordings need a folder of transcripts", param_hint="--transcript")
-        yield [_with_words(recording, transcript) for recording in found]
+    formats = _formats(output_format)
+    if options.language is not None and options.recogniser is None:
+        raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
+    with recordings(given, list_file, transcript, speakers) as found:
+        is_folder = out is not None and (out.is_dir() or not out.suffix)
+        is_several = len(found) > 1 or list_file is not None or any(Path(name).is_dir() for name in given)
+        if out is None or not (is_folder and is_several):
+            for value, option in ((jobs, "--jobs"), (restart or None, "--restart")):
+                if value is not None:
+                    raise typer.BadParameter("it needs several recordings and a folder as --out", param_hint=option)
+            return _predict_here(found, options, _output_for(out, formats, found))
+        formats = formats or ("json",)
+        _try_out(formats, 1)
+        _try_out(tables_of(formats), 2)
+        settings = {
+            "categories": options.categories,
+            "transcript": None if transcript is None else str(transcript),
+            "speakers": speakers,
+            "channel": options.channel,
+            "asr": options.recogniser,
+            "language": options.language,
+        }
+        return run_folder(found, out, formats, options, settings, jobs or 1, restart)
 
 
-def _read_list(path: Path) -> list[str]:
+def _formats(names: str | None) -> tuple[str, ...]:
+    """Return the formats that are asked for, none where that is left open."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        given = f"list '{path}' cannot be read ({error})"
-        raise AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding") from error
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _behind(name: str, spool: Path) -> list[Recording]:
-    """Return the recordings that one name on the command line stands for."""
-    if name == "-":
-        spooled = spool / "standard_input"
-        with spooled.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        return [Recording(name, spooled, Path(spooled.name))]
-    folder = Path(name)
-    if not folder.is_dir():
-        return [Recording(name, folder, Path(folder.name))]
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_EXTENSIONS and not path.name.startswith(".") and path.is_file()
-    )
-    if not found:
-        valid = f"recordings end in {' '.join(sorted(AUDIO_EXTENSIONS))}"
-        raise AudioError(f"folder '{name}' holds no recording", valid, "name the files themselves")
-    return [Recording(str(path), path, path.relative_to(folder)) for path in found]
-
-
-def _with_words(recording: Recording, transcript: Path | None) -> Recording:
-    """Return the recording with its transcript: the file itself, or the one of its name in a folder."""
-    if transcript is None or not transcript.is_dir():
-        return replace(recording, transcript=transcript)
-    candidates = [transcript / recording.place.with_suffix(extension) for extension in READERS]
-    for path in candidates:
-        if path.is_file():
-            return replace(recording, transcript=path)
-    return replace(recording, notes=(f"judged by sound alone: there is no transcript '{candidates[0]}'",))
+        return () if names is None else formats_named(names)
+    except OutputError as error:
+        raise typer.BadParameter(str(error), param_hint="--format") from error
 
 
 class Output(Protocol):
     """Where results go."""
 
-    def add(self, recording: Recording, result: Result) -> None:
-        """Put one result in place, or hold it until all are there."""
+    def add(self, index: int, result: Result) -> None:
+        """Put the result of one recording in place, or hold it until all are there."""
         ...
 
     def close(self) -> None:
@@ -120,64 +78,55 @@ class Output(Protocol):
         ...
 
 
-def output_for(out: Path | None, output_format: str | None, found: Sequence[Recording]) -> Output:
+def _output_for(out: Path | None, formats: tuple[str, ...], found: Sequence[Recording]) -> Output:
     """Return where the results of ``found`` go; what cannot end well is refused before any work is done.
 
     Args:
         out: a path with an extension is a file, any other is a folder; None is standard output.
-        output_format: the format's name; None is the extension of the file, json in a folder, text on standard output.
+        formats: empty is the extension of the file, json in a folder, text on standard output.
         found: the recordings that will come.
 
     Raises:
-        OutputError: the file's extension is no format, its folder is not there, two results would go to one file, or a
-            result would overwrite an input.
-        typer.BadParameter: no such format, or one that contradicts the file's extension.
+        OutputError: the file's extension is no format or one that holds a single recording, its folder is not there,
+            two results would go to one file, or a result would overwrite an input.
+        typer.BadParameter: several formats for one file, or one that contradicts the file's extension.
     """
-    extension = "txt" if output_format == "text" else output_format
-    if extension is not None:
-        try:
-            writer_for(extension)
-        except OutputError as error:
-            raise typer.BadParameter(f"'{output_format}' is not text, json or csv", param_hint="--format") from error
+    if out is not None and (out.is_dir() or not out.suffix):
+        formats = formats or ("json",)
+        _try_out(formats, 1)
+        return _ToFolder(place_results(found, out, formats))
+    if len(formats) > 1:
+        raise typer.BadParameter("several formats need a folder: --out FOLDER", param_hint="--format")
     if out is None:
-        return _ToStandardOutput(extension or "txt")
-    if out.is_dir() or not out.suffix:
-        folder = _ToFolder(out, extension or "json")
-        _refuse_overwriting([folder.target(recording) for recording in found], found)
-        return folder
-    writer_for(out.suffix)
-    if extension not in (None, out.suffix[1:].lower()):
-        raise typer.BadParameter(f"'{output_format}' contradicts --out '{out}'", param_hint="--format")
+        format_name = formats[0] if formats else "txt"
+        _try_out([format_name], len(found))
+        return _ToStandardOutput(format_name)
+    if formats not in ((), (format_named(out.suffix),)):
+        raise typer.BadParameter(f"'{formats[0]}' contradicts --out '{out}'", param_hint="--format")
     if not out.parent.is_dir():
         raise OutputError(f"there is no folder '{out.parent}'", "the folder of --out must exist", "make it first")
-    _refuse_overwriting([out], found)
+    _try_out([out.suffix], len(found))
+    refuse_overwriting([out], found)
     return _ToFile(out)
 
 
-def _refuse_overwriting(targets: Iterable[Path], found: Sequence[Recording]) -> None:
-    inputs = {path.resolve() for each in found for path in (each.path, each.transcript) if path is not None}
-    seen: set[Path] = set()
-    for target in targets:
-        if target in seen:
-            remedy = "give --out a file for one table of all"
-            raise OutputError(f"two results would go to '{target}'", "one file a recording", remedy)
-        if target.resolve() in inputs:
-            raise OutputError(
-                f"'{target}' would overwrite an input", "results need a place of their own", "change --out"
-            )
-        seen.add(target)
+def _try_out(formats: Sequence[str], count: int) -> None:
+    """Raise now what a format would raise once ``count`` recordings are judged: one too many, or a missing extra."""
+    silent = Result("", 1.0, dict.fromkeys(("name", "version", "sha256"), ""), (Segment(0.0, 1.0),), {}, Summary(0.0))
+    for name in formats:
+        writer_for(name).render([silent] * count)
 
 
 class _ToStandardOutput:
     """Text as it comes; a table or a list when all is there."""
 
-    def __init__(self, extension: str) -> None:
-        self._writer = writer_for(extension)
-        self._streams = extension == "txt"
+    def __init__(self, format_name: str) -> None:
+        self._writer = writer_for(format_name)
+        self._streams = format_name == "txt"
         self._held: list[Result] = []
         self._separator = b""
 
-    def add(self, recording: Recording, result: Result) -> None:
+    def add(self, index: int, result: Result) -> None:
         if self._streams:
             typer.echo(self._separator + self._writer.render([result]), nl=False)
             self._separator = b"\n"
@@ -196,7 +145,7 @@ class _ToFile:
         self._path = path
         self._held: list[Result] = []
 
-    def add(self, recording: Recording, result: Result) -> None:
+    def add(self, index: int, result: Result) -> None:
         self._held.append(result)
 
     def close(self) -> None:
@@ -205,73 +154,36 @@ class _ToFile:
 
 
 class _ToFolder:
-    """One file a recording, in folders like those that the recordings were found in."""
+    """A file of each format."""
 
-    def __init__(self, folder: Path, extension: str) -> None:
-        self._folder = folder
-        self._extension = extension
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
 
-    def target(self, recording: Recording) -> Path:
-        return self._folder / recording.place.with_suffix(f".{self._extension}")
-
-    def add(self, recording: Recording, result: Result) -> None:
-        target = self.target(recording)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            given = f"folder '{target.parent}' cannot be made ({error.strerror})"
-            raise OutputError(given, "the folder of --out must be writable", "choose another --out") from error
-        write([result], target)
+    def add(self, index: int, result: Result) -> None:
+        self._tasks[index].write(result)
 
     def close(self) -> None:
         pass
 
 
-def predict_all(predictor: Predictor, found: Sequence[Recording], channel: int | None, output: Output) -> int:
-    """Predict every recording into ``output``; return how many could not be, each reported on standard error."""
+def _predict_here(found: Sequence[Recording], options: Options, output: Output) -> int:
+    """Judge one recording after the other in this process; return how many failed, each told on standard error."""
+    judge = open_judge(options)
     failures = 0
-    meter = _Meter(len(found))
+    meter = Meter(len(found))
     for index, recording in enumerate(found):
-        meter.done = index
+
+        def show(done_s: float, total_s: float, index: int = index) -> None:
+            meter.show(index + min(1.0, done_s / total_s))
+
         try:
-            result = predictor.predict(recording.path, recording.transcript, channel, meter.show)
+            result = judge.judge(recording, show)
         except (AudioError, TranscriptError, MissingExtraError) as error:
             failures += 1
             typer.echo(f"emobridge: {one_line(recording.name)}: {error}", err=True)
             continue
         finally:
             meter.hide()
-        output.add(
-            recording, replace(result, file=file_name(recording.name), warnings=result.warnings + recording.notes)
-        )
+        output.add(index, result)
     output.close()
     return failures
-
-
-class _Meter:
-    """A progress bar on standard error, for someone who watches and has waited; away while results are printed."""
-
-    def __init__(self, total: int) -> None:
-        self.done = 0
-        self._total = total
-        self._started_s = time.monotonic()
-        self._bar: Any = None
-
-    def show(self, done_s: float, total_s: float) -> None:
-        """Show the recordings done and the part of the present one."""
-        if self._bar is None:
-            if not sys.stderr.isatty() or time.monotonic() - self._started_s < PATIENCE_S:
-                return
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.add_task("predicting", total=self._total)
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=self.done + min(1.0, done_s / total_s))
-
-    def hide(self) -> None:
-        """Take the bar away; `show` brings it back."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None

@@ -98,6 +98,17 @@ class Runtime:
         dimensions = self._head(outputs, "dimensions", len(self.dimensions))
         calibrated = softmax(logits, self.bundle.config.temperature[presence])
         probabilities = view_probabilities(calibrated, self.bundle.config.categories, self.categories)
+        far = acoustic is not None and self._is_far(outputs)
+        return self.stated(probabilities, dimensions, presence, far)
+
+    def stated(
+        self,
+        probabilities: NDArray[np.float32],
+        dimensions: NDArray[np.float32],
+        presence: str,
+        out_of_domain: bool = False,
+    ) -> Estimate:
+        """Return the estimate of these calibrated values, with its category set and intervals; see `Estimate`."""
         conformal = self.bundle.config.conformal[presence]
         return Estimate(
             probabilities,
@@ -105,7 +116,7 @@ class Runtime:
             intervals(dimensions, self.dimensions, conformal.half_width),
             category_set(probabilities, self.categories, conformal.category_threshold),
             presence,
-            acoustic is not None and self._is_far(outputs),
+            out_of_domain,
         )
 
     def _is_far(self, outputs: Mapping[str, NDArray[Any]]) -> bool:

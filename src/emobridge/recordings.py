@@ -1,0 +1,185 @@
+"""What the command line names: recordings in files, folders, lists and standard input, each with its words and turns.
+
+Design: whatever in a folder is named like a recording becomes one, a broken link or a folder too: what cannot be judged
+fails later with its reason, and is never passed over in silence.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from emobridge.errors import AudioError
+from emobridge.transcripts import READERS
+
+# What a folder is searched for; a file that is named is read whatever its extension.
+AUDIO_EXTENSIONS = {
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64",
+    ".m4a", ".mp4", ".aac", ".webm", ".mkv", ".mov", ".wma", ".amr",
+}  # fmt: skip
+TURNS_EXTENSION = ".rttm"
+BY_CHANNEL = "channels"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording to predict.
+
+    Attributes:
+        name: how it was given.
+        path: the file to read.
+        place: its path below the folder that was given, which folders of results and of transcripts mirror.
+        transcript: the file with its words, None where there is none.
+        speakers: the file with who speaks when, how many speak, ``channels``, or None.
+        notes: what its result is to warn of.
+        problem: why it cannot be judged, where finding it told; else None.
+    """
+
+    name: str
+    path: Path
+    place: Path
+    transcript: Path | None = None
+    speakers: Path | int | str | None = None
+    notes: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@contextlib.contextmanager
+def recordings(
+    given: Sequence[str], list_file: Path | None, transcript: Path | None, speakers: str | None
+) -> Iterator[list[Recording]]:
+    """Give the recordings behind files, folders (searched to the bottom), a list and ``-``, in order.
+
+    Standard input is kept in a temporary file as long as the context lasts. Links to folders are not followed.
+
+    Args:
+        given: what the command line names.
+        list_file: a text file that names more, one a line.
+        transcript: the words: a file, or a folder with a file of each recording's name.
+        speakers: a number, ``channels``, a file of turns, or a folder with a file of each recording's name.
+
+    Raises:
+        AudioError: the list cannot be read, or a folder holds no recording.
+        typer.BadParameter: nothing was given, - twice, one transcript or file of turns for several recordings, or
+            speakers that are none of these.
+    """
+    names = [*given, *(_read_list(list_file) if list_file else [])]
+    if not names:
+        raise typer.BadParameter("give a recording, a folder, - or --list", param_hint="FILE...")
+    if names.count("-") > 1:
+        raise typer.BadParameter("standard input holds one recording; give - once", param_hint="FILE...")
+    with tempfile.TemporaryDirectory() as spool:
+        found = [recording for name in names for recording in _behind(name, Path(spool))]
+        yield _with_turns(_with_words(found, transcript), speakers)
+
+
+def _read_list(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        given = f"list '{path}' cannot be read ({error})"
+        raise AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _behind(name: str, spool: Path) -> list[Recording]:
+    """Return the recordings that one name on the command line stands for."""
+    if name == "-":
+        spooled = spool / "standard_input"
+        with spooled.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        return [Recording(name, spooled, Path(spooled.name))]
+    folder = Path(name)
+    if not folder.is_dir():
+        return [Recording(name, folder, Path(folder.name))]
+    found = _below(folder)
+    if not found:
+        valid = f"recordings end in {' '.join(sorted(AUDIO_EXTENSIONS))}"
+        raise AudioError(f"folder '{name}' holds no recording", valid, "name the files themselves")
+    return found
+
+
+def _below(folder: Path) -> list[Recording]:
+    """Return what lies below a folder and is named like a recording, and the folders that cannot be searched."""
+    problems: dict[Path, str | None] = {}
+
+    def unsearched(error: OSError) -> None:
+        problems[Path(error.filename)] = f"the folder cannot be searched ({error.strerror}); check its permissions"
+
+    for parent, folders, files in os.walk(folder, onerror=unsearched):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if path.suffix.lower() in AUDIO_EXTENSIONS and not name.startswith("."):
+                problems[path] = _problem_of_link(path)
+    return [
+        Recording(str(path), path, path.relative_to(folder), problem=problem)
+        for path, problem in sorted(problems.items())
+    ]
+
+
+def _problem_of_link(path: Path) -> str | None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "it is a link to a file that is not there; restore that file or delete the link"
+    except OSError as error:
+        return f"it cannot be opened ({error.strerror}); check its links and permissions"
+    return None
+
+
+def _with_words(found: list[Recording], transcript: Path | None) -> list[Recording]:
+    """Return the recordings with their transcripts: the file itself, or those of their names in a folder."""
+    if transcript is None:
+        return found
+    if not transcript.is_dir():
+        _refuse_one_for_several(found, "transcripts", "--transcript")
+        return [replace(recording, transcript=transcript) for recording in found]
+    words = _companions(transcript, READERS)
+    return [
+        replace(recording, transcript=words[name])
+        if (name := recording.place.with_suffix("")) in words
+        else replace(recording, notes=(*recording.notes, f"there is no transcript '{transcript / name}.*'"))
+        for recording in found
+    ]
+
+
+def _with_turns(found: list[Recording], speakers: str | None) -> list[Recording]:
+    """Return the recordings with what is known of their speakers."""
+    if speakers is None:
+        return found
+    if speakers == BY_CHANNEL or (speakers.isdecimal() and int(speakers) > 0):
+        how = BY_CHANNEL if speakers == BY_CHANNEL else int(speakers)
+        return [replace(recording, speakers=how) for recording in found]
+    path = Path(speakers)
+    if path.is_dir():
+        turns = _companions(path, (TURNS_EXTENSION,))
+        return [
+            replace(recording, speakers=turns[name])
+            if (name := recording.place.with_suffix("")) in turns
+            else replace(recording, notes=(*recording.notes, f"there are no turns '{path / name}{TURNS_EXTENSION}'"))
+            for recording in found
+        ]
+    if path.suffix.lower() != TURNS_EXTENSION:
+        valid = f"a number from 1, {BY_CHANNEL}, a {TURNS_EXTENSION} file or a folder of them"
+        raise typer.BadParameter(f"'{speakers}' is not {valid}", param_hint="--speakers")
+    _refuse_one_for_several(found, f"{TURNS_EXTENSION} files", "--speakers")
+    return [replace(recording, speakers=path) for recording in found]
+
+
+def _refuse_one_for_several(found: Sequence[Recording], kind: str, option: str) -> None:
+    if len(found) > 1:
+        raise typer.BadParameter(f"several recordings need a folder of {kind}", param_hint=option)
+
+
+def _companions(folder: Path, extensions: Iterable[str]) -> dict[Path, Path]:
+    """Return path below ``folder``, without its extension -> file; of several, the one of the first extension."""
+    ranks = {extension: rank for rank, extension in enumerate(extensions)}
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ranks]
+    found.sort(key=lambda path: -ranks[path.suffix.lower()])
+    return {path.relative_to(folder).with_suffix(""): path for path in found}
