@@ -4,6 +4,7 @@ are random. The graphs honour the interfaces of an exported model, so that what 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,11 +28,35 @@ from emobridge.bundle import (
 )
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.labels import CATEGORIES, DIMENSIONS, FOUR_CATEGORIES
+from emobridge.results import Result
 
 ACOUSTIC_WIDTH, LINGUISTIC_WIDTH = 8, 12
 WORDS = "i am so happy sad angry today the dog dogs sit by door ! . ,"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS.split()]
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[[Result, Result], None]:
+    """A function that takes two results to be the same: all but numbers equal, numbers within the rounding of sums.
+
+    numpy adds products in another order when it has another number of threads, as another process may.
+    """
+
+    def same(one: Any, other: Any) -> None:
+        assert type(one) is type(other)
+        if isinstance(one, dict):
+            assert one.keys() == other.keys()
+            for key in one:
+                same(one[key], other[key])
+        elif isinstance(one, list):
+            assert len(one) == len(other)
+            for pair in zip(one, other, strict=True):
+                same(*pair)
+        else:
+            assert one == (pytest.approx(other, abs=1e-5) if isinstance(other, float) else other)
+
+    return lambda one, other: same(one.to_dict(), other.to_dict())
 
 
 @pytest.fixture(scope="session")
