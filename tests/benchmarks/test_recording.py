@@ -1,0 +1,78 @@
+"""What recording.py and speakers.py say of time lines against clips that are known."""
+
+import numpy as np
+import pytest
+
+import recording
+import speakers
+from conversation import RATE_HZ, Clip, Conversation
+from emobridge.results import Result, Segment, Summary
+from emobridge.speakers import Turn
+
+NOTHING = np.zeros(0, np.float32)
+ONE, OTHER = recording.SPEAKERS
+CLIPS = (Clip(0.0, 2.0, ONE, "angry", "", NOTHING), Clip(3.0, 5.0, OTHER, "sad", "", NOTHING))
+
+
+def segment(start_s: float, end_s: float, category: str, speaker: str | None = None, far: bool = False) -> Segment:
+    probabilities = {"angry": 0.2, "sad": 0.2, category: 0.8}
+    return Segment(
+        start_s, end_s, speaker, None, category, probabilities, {"valence": 0.5}, modalities=("acoustic",),
+        abstain="out_of_domain" if far else None,
+    )  # fmt: skip
+
+
+def result_of(*segments: Segment) -> Result:
+    names = {one.speaker for one in segments if one.speaker is not None}
+    return Result("a.wav", 5.5, {}, segments, {name: Summary(1.0) for name in names}, Summary(1.0))
+
+
+def test_a_right_time_line_is_found_judged_and_accurate() -> None:
+    found = recording.against([segment(0.0, 2.0, "angry", ONE), segment(3.0, 5.0, "sad", OTHER)], CLIPS)
+    assert found == {"found": 1.0, "judged": 1.0, "accuracy": 1.0}
+
+
+def test_what_is_missed_wrong_or_abstained_from_counts_each_by_its_time() -> None:
+    found = recording.against([segment(0.0, 1.0, "angry"), segment(1.0, 2.0, "sad", far=True)], CLIPS)
+    assert found == {"found": 0.5, "judged": 0.5, "accuracy": 0.5}
+    assert recording.against([segment(0.0, 2.0, "angry", OTHER)], CLIPS)["found"] == 0.0
+
+
+def test_speakers_are_named_after_those_whose_time_they_share() -> None:
+    result = result_of(segment(0.0, 2.0, "sad", "speaker 1"), segment(2.9, 5.0, "sad", "speaker 2"))
+    assert recording.named(result, CLIPS) == {"speaker 1": ONE, "speaker 2": OTHER}
+
+
+def test_only_what_lies_in_a_speakers_clips_is_its_summary() -> None:
+    segments = [segment(1.0, 4.0, "angry"), segment(3.0, 5.0, "sad", ONE)]
+    assert recording.within(segments, CLIPS, ONE).duration_s == 1.0
+    assert recording.within(segments, CLIPS, OTHER).duration_s == 1.0
+    shares, means = recording.apart(
+        recording.within([segment(0.0, 2.0, "sad")], CLIPS, ONE),
+        recording.within([segment(0.0, 2.0, "angry")], CLIPS, ONE),
+    )
+    assert (shares, means) == pytest.approx((60.0, 0.0))
+
+
+def test_a_line_has_gaps_where_nothing_is_said() -> None:
+    steps = recording.line(result_of(segment(1.0, 2.0, "sad")), ("valence",), 3.0)
+    assert np.isnan(steps[:50]).all()
+    assert (steps[50:100] == [1.0, 0.5]).all()
+    assert np.isnan(steps[100:]).all()
+
+
+def test_names_are_free_and_confusion_is_the_time_of_the_wrong_speaker() -> None:
+    right = [Turn(0.0, 2.0, "speaker 2"), Turn(3.0, 5.0, "speaker 1")]
+    assert speakers.score(right, CLIPS, 5.5) == pytest.approx({"confusion": 0.0, "purity": 1.0, "missed": 0.0})
+    half = [Turn(0.0, 2.0, "speaker 1"), Turn(3.0, 4.0, "speaker 1"), Turn(4.0, 5.0, "speaker 2")]
+    found = speakers.score(half, CLIPS, 5.5)
+    assert (found["confusion"], found["purity"]) == pytest.approx((0.25, 0.75))
+    missed = speakers.score([Turn(0.0, 2.0, "speaker 1")], CLIPS, 5.5)
+    assert missed["missed"] == pytest.approx(0.5)
+
+
+def test_both_sides_are_heard_in_one_microphone() -> None:
+    sides = np.array([[0.2, 0.4], [0.0, -0.4]], np.float32)
+    conversation = Conversation((), sides)
+    np.testing.assert_allclose(conversation.mono, [0.3, -0.2], atol=1e-6)
+    assert conversation.duration_s == 2 / RATE_HZ
