@@ -86,6 +86,22 @@ class ConformalConfig:
 
 
 @dataclass(frozen=True)
+class ViewConfig:
+    """Some of the categories, for whoever knows that there are no others, with a confidence of their own.
+
+    Attributes:
+        categories: a subset of the model's; probabilities are renormalised over them.
+        temperature: presence -> the renormalised probabilities are raised to 1 / temperature and renormalised again;
+            1 for a presence in which nothing was measured.
+        category_threshold: presence -> as in `ConformalConfig`, of those probabilities; 1 where nothing was measured.
+    """
+
+    categories: tuple[str, ...]
+    temperature: Mapping[str, float]
+    category_threshold: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class TrainingCorpus:
     """A corpus that the model learned from; ``speakers`` is None where the corpus does not say."""
 
@@ -104,7 +120,7 @@ class BundleConfig:
 
     Attributes:
         architecture: the network's configuration, for further training.
-        views: name -> a subset of the categories.
+        views: name -> a subset of the categories, such as ``four``, or those of a corpus, under its name.
         window_s: length of the windows that a recording is cut into.
         temperature, conformal: for each presence (``acoustic``, ``linguistic``, ``both``) that the encoders allow.
         distance_threshold: sound that lies further than this from what the model learned from is out of its domain;
@@ -119,7 +135,7 @@ class BundleConfig:
     architecture: Mapping[str, Any]
     encoders: EncoderConfigs
     categories: tuple[str, ...]
-    views: Mapping[str, tuple[str, ...]]
+    views: Mapping[str, ViewConfig]
     dimensions: tuple[DimensionConfig, ...]
     sample_rate_hz: int
     window_s: float
@@ -234,7 +250,10 @@ def _check(config: BundleConfig) -> None:
         graphs.append(config.encoders.linguistic.tokenizer)
     names = [dimension.name for dimension in config.dimensions]
     ranges = [dimension.scale for dimension in config.dimensions]
-    strangers = {name for view in config.views.values() for name in view} - set(config.categories)
+    views = config.views.values()
+    strangers = {name for view in views for name in view.categories} - set(config.categories)
+    parts = [part for view in views for part in (view.temperature, view.category_threshold)]
+    scales = (config.temperature, *(view.temperature for view in views))
     widths = {name for part in config.conformal.values() for name in part.half_width} - set(names)
     problems = {
         "encoders is empty": not config.presences,
@@ -246,7 +265,8 @@ def _check(config: BundleConfig) -> None:
         f"temperature is given for {_list(config.temperature)}": set(config.temperature) != set(config.presences),
         f"conformal is given for {_list(config.conformal)}": set(config.conformal) != set(config.presences),
         "a scale is not a lower and an upper end": any(len(ends) != 2 or ends[0] >= ends[1] for ends in ranges),
-        "a temperature is not above 0": any(value <= 0 for value in config.temperature.values()),
+        "a view's temperature or threshold lacks a presence": any(set(part) != set(config.presences) for part in parts),
+        "a temperature is not above 0": any(min(scale.values(), default=1) <= 0 for scale in scales),
         "distance_threshold is not above 0": config.distance_threshold is not None and config.distance_threshold <= 0,
         "distance_threshold needs an acoustic encoder": config.distance_threshold is not None
         and config.encoders.acoustic is None,

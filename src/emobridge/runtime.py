@@ -19,6 +19,8 @@ from emobridge.graphs import RESTORE, Graph
 from emobridge.labels import view_probabilities
 from emobridge.registry import load_entry
 
+TINY = np.finfo(np.float32).tiny
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -66,7 +68,8 @@ class Runtime:
             valid = f"the model has the views {', '.join(config.views) or 'none'}"
             raise LabelError(f"view '{view}'", valid, nearest(view, config.views) or "leave it out for all categories")
         self.bundle = bundle
-        self.categories = config.categories if view is None else config.views[view]
+        self._view = None if view is None else config.views[view]
+        self.categories = config.categories if self._view is None else self._view.categories
         self.dimensions = tuple(dimension.name for dimension in config.dimensions)
         self.acoustic = _acoustic_encoder(bundle, threads)
         self.linguistic = _linguistic_encoder(bundle, threads)
@@ -96,8 +99,10 @@ class Runtime:
         presence = "linguistic" if acoustic is None else "acoustic" if linguistic is None else "both"
         logits = self._head(outputs, "logits", len(self.bundle.config.categories))
         dimensions = self._head(outputs, "dimensions", len(self.dimensions))
-        calibrated = softmax(logits, self.bundle.config.temperature[presence])
-        probabilities = view_probabilities(calibrated, self.bundle.config.categories, self.categories)
+        probabilities = softmax(logits, self.bundle.config.temperature[presence])
+        if self._view is not None:
+            shares = view_probabilities(probabilities, self.bundle.config.categories, self.categories)
+            probabilities = softmax(np.log(np.maximum(shares, TINY)), self._view.temperature[presence])
         far = acoustic is not None and self._is_far(outputs)
         return self.stated(probabilities, dimensions, presence, far)
 
@@ -110,11 +115,12 @@ class Runtime:
     ) -> Estimate:
         """Return the estimate of these calibrated values, with its category set and intervals; see `Estimate`."""
         conformal = self.bundle.config.conformal[presence]
+        threshold = conformal.category_threshold if self._view is None else self._view.category_threshold[presence]
         return Estimate(
             probabilities,
             dimensions,
             intervals(dimensions, self.dimensions, conformal.half_width),
-            category_set(probabilities, self.categories, conformal.category_threshold),
+            category_set(probabilities, self.categories, threshold),
             presence,
             out_of_domain,
         )

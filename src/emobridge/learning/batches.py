@@ -39,7 +39,7 @@ class StreamConfig:
         mixup: of an ``acoustic`` stream, the parameter of the beta distribution by which clips of one corpus are mixed,
             functionals and labels alike [Zhang 2018]; 0 mixes nothing.
         speaker_shift: of an ``acoustic`` stream, the share of clips that are carried to another speaker's mean
-            (`speaker_shift`), before they are mixed.
+            (`speaker_shift`), before they are mixed; left out: none.
         matching, contradicting, irrelevant: of a ``paired`` stream, how many clips, relative to each other, meet a
             sentence of their category, of another one (the target is the even mix of both), or an emotionless one (the
             target is the clip's).
@@ -51,14 +51,14 @@ class StreamConfig:
     balance: Annotated[float, Field(ge=0, le=1)] = 0.5
     one_corpus: bool = False
     mixup: NonNegativeFloat = 0.0
-    speaker_shift: Annotated[float, Field(ge=0, le=1)] = 0.0
+    speaker_shift: Annotated[float, Field(gt=0, le=1)] | None = None
     matching: NonNegativeFloat = 1.0
     contradicting: NonNegativeFloat = 0.0
     irrelevant: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
         for name, done in (("mixup", "mixed"), ("speaker_shift", "shifted")):
-            if getattr(self, name) > 0 and self.kind != "acoustic":
+            if getattr(self, name) and self.kind != "acoustic":
                 raise RecipeError(f"a '{self.kind}' stream with {name}", f"only clips are {done}", "leave it out")
         if sum(self.pairing_shares) == 0:
             given = "a stream whose matching, contradicting and irrelevant are all 0"
@@ -248,7 +248,7 @@ class BatchStream:
         for name, share in zip(PAIRINGS, config.pairing_shares, strict=True):
             if self.partners is not None and share > 0 and not self.partners.can(name):
                 raise RecipeError(f"{name} pairs", "the training part has no sentence for them", f"set {name} to 0")
-        self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift > 0 else None
+        self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift else None
         self._block = lru_cache(maxsize=2)(self._draw_block)
 
     def batch(self, number: int) -> Batch:
@@ -267,7 +267,7 @@ class BatchStream:
         batch = collate(self.examples, acoustic, linguistic, pairing, copies)
         # Generators of their own: neither changes what the other does.
         if self.means is not None:
-            shifts = self.means.shifts(chosen, self.config.speaker_shift, np.random.default_rng([self.seed, 6, number]))
+            shifts = self.means.shifts(chosen, self.config.speaker_shift or 0.0, np.random.default_rng([self.seed, 6, number]))
             batch = replace(batch, frames=batch.frames + torch.from_numpy(shifts)[:, None, :])
         if self.config.mixup > 0:
             generator = np.random.default_rng([self.seed, 5, number])

@@ -16,8 +16,9 @@ from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
-from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
+from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.evaluation.views import in_own_views
 from emobridge.learning.features import DataConfig, Examples, add_perturbed_copies
 from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
@@ -31,6 +32,7 @@ from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
 
 PREDICTIONS = "predictions.parquet"
+HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
 RUN = "run.json"
 START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
 LINGUISTIC_DIMENSION = 384
@@ -74,13 +76,11 @@ def run_fold(
     examples = prepared.examples
     started = None if start is None else start.run(examples, parts)
     digest = _digest(recipe, examples, parts, started)
+    fold = _Fold(recipe, variant, parts, folder, digest)
     stored = folder / PREDICTIONS
     if stored.exists():
         _check_run(folder, digest)
-        if recipe.acoustic and (folder / CHECKPOINT).exists() and not (folder / DOMAIN).exists():
-            system = new_system(recipe, examples)
-            system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
-            _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
+        fold.complete(examples, report)
         return Predictions.read(stored)
     add_perturbed_copies(
         examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
@@ -101,22 +101,68 @@ def run_fold(
         setup = replace(setup, examples=examples)
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
-    pairs = Pairs.natural(examples, list(parts.test))
-    predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
-    _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
+    fold.keep_domain(system, examples)
+    fold.keep_held_out(system, examples, calibration)
+    predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
-    predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
+    predictions.write(stored, fold.metadata)
     return predictions
 
 
-def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, copies: int, folder: Path) -> None:
-    """Fit and store what the sound is like that a trained system learned from; its digest is the checkpoint's."""
-    if system.acoustic is None:
-        return
-    # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went there.
-    add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
-    if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
-        save_domain(domain, folder / DOMAIN)
+@dataclass(frozen=True)
+class _Fold:
+    """What a trained fold leaves behind beside its checkpoint; see `run_fold`."""
+
+    recipe: Recipe
+    variant: str
+    parts: Parts
+    folder: Path
+    digest: str
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is remembered beside predictions."""
+        return {"recipe": self.recipe.name, "digest": self.digest, "torch": torch.__version__}
+
+    def predict(
+        self, system: EmotionSystem, examples: Examples, pairs: Pairs, calibration: dict[str, Calibration]
+    ) -> Predictions:
+        """Return what the system says, as this fold's."""
+        fold, variant, seed = self.parts.name, self.variant, self.recipe.seed
+        return predict(system, examples, pairs, calibration, fold=fold, variant=variant, seed=seed)
+
+    def complete(self, examples: Examples, report: Report) -> None:
+        """Write what an earlier version did not leave behind, where there is a checkpoint to make it from."""
+        undone = [name for name in (DOMAIN, HELD_OUT) if not (self.folder / name).exists()]
+        if self.recipe.acoustic is None and DOMAIN in undone:
+            undone.remove(DOMAIN)
+        if not undone or not (self.folder / CHECKPOINT).exists():
+            return
+        system = new_system(self.recipe, examples)
+        system.load_state_dict(load_average(self.folder / CHECKPOINT), strict=True)
+        if DOMAIN in undone:
+            self.keep_domain(system, examples)
+        if HELD_OUT in undone:
+            if system.linguistic is not None and system.linguistic.frozen:
+                examples = read_texts(system.linguistic, examples, _labelled(report, "read texts"))
+            stored = read_json(self.folder / RUN)["calibration"]
+            self.keep_held_out(system, examples, {name: Calibration(**one) for name, one in stored.items()})
+
+    def keep_held_out(self, system: EmotionSystem, examples: Examples, calibration: dict[str, Calibration]) -> None:
+        """Store what a trained system says of its validation part, under every presence."""
+        pairs = calibration_pairs(examples, self.parts.validation)
+        self.predict(system, examples, pairs, calibration).write(self.folder / HELD_OUT, self.metadata)
+
+    def keep_domain(self, system: EmotionSystem, examples: Examples) -> None:
+        """Fit and store what the sound is like that a trained system learned from."""
+        if system.acoustic is None:
+            return
+        parts, copies = self.parts, self.recipe.training.perturbed_copies
+        # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went
+        # there.
+        add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
+        if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
+            save_domain(domain, self.folder / DOMAIN)
 
 
 def _digest(recipe: Recipe, examples: Examples, parts: Parts, started: Path | None) -> str:
@@ -246,6 +292,9 @@ def crossvalidate(
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
 
+    Confidence is that of the view of each corpus's categories, fitted on the held-out speakers of all these folds but
+    the tested ones (`in_own_views`).
+
     Args:
         recipe, data, out, report: as for `train`.
         folds: which folds, counted from 1; None: all.
@@ -269,9 +318,12 @@ def crossvalidate(
             there, choose = prepared.left_out, prepared.left_out_fold
         numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
         start = Start.of(varied, data, out, report)
+        tested, held_out = [], []
         for parts in [choose(number) for number in numbers]:
             folder = out / variant / parts.name
-            found.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
+            tested.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
+            held_out.append(Predictions.read(folder / HELD_OUT))
+        found.append(in_own_views(Predictions.concatenate(tested), Predictions.concatenate(held_out)))
     whole = Predictions.concatenate(found)
     whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole

@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from emobridge.bundle import (
     EncoderConfigs,
     LinguisticConfig,
     TrainingCorpus,
+    ViewConfig,
     load_bundle,
     seal_bundle,
 )
@@ -31,7 +33,8 @@ from emobridge.labels import CATEGORY_SETS
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, score, score_four
-from emobridge.learning.experiment import LINGUISTIC_DIMENSION, PREDICTIONS, RUN
+from emobridge.learning.evaluation.views import corpus_categories, fit_view, untested
+from emobridge.learning.experiment import HELD_OUT, LINGUISTIC_DIMENSION, PREDICTIONS, RUN
 from emobridge.learning.minilm import starting_weights
 from emobridge.learning.preparation import LEFT_OUT
 from emobridge.learning.recipe import Recipe, parse_recipe
@@ -74,6 +77,7 @@ def export(run: Path, out: Path) -> Bundle:
         encoders = _write_graphs(system, domain, folder)
         _write_weights(system, folder)
         config = _config(recipe, record, system, encoders, domain)
+        config = replace(config, views=_views(run, recipe, config))
         (folder / "README.md").write_text(model_card(config, scores, _left_out(run, recipe)), encoding="utf-8")
         seal_bundle(folder, config)
         _replace_folder(folder, out)
@@ -90,6 +94,28 @@ def _left_out(run: Path, recipe: Recipe) -> dict[str, Scores]:
             found[folder.name.removeprefix(LEFT_OUT)] = score(predictions, resamples)
             found |= {f"{name}, four": one for name, one in score_four(predictions, resamples).items()}
     return found
+
+
+def _views(run: Path, recipe: Recipe, config: BundleConfig) -> dict[str, ViewConfig]:
+    """Return the common sets of categories, and each corpus's own under its name, with what was measured within them.
+
+    It was measured on the speakers that the fold, or a fold of the same recipe beside it, held out of its training;
+    without those that this fold tests, so that they stay unseen.
+    """
+    folders = [run]
+    for folder in sorted(run.absolute().parent.glob("*/")):
+        beside = not folder.samefile(run) and not folder.name.startswith(LEFT_OUT) and (folder / HELD_OUT).exists()
+        if beside and parse_recipe(read_json(folder / RUN)["recipe"]).digest == recipe.digest:
+            folders.append(folder)
+    held_out = Predictions.concatenate([Predictions.read(folder / HELD_OUT) for folder in folders])
+    held_out = untested(held_out, Predictions.read(run / PREDICTIONS))
+    common = {name: view for name, view in CATEGORY_SETS.items() if set(view) < set(config.categories)}
+    views = {name: fit_view(held_out, view, config.presences) for name, view in common.items()}
+    for corpus, categories in corpus_categories(held_out).items():
+        if set(categories) < set(config.categories):
+            mine = held_out.select(held_out.corpora == corpus)
+            views[corpus] = fit_view(mine, categories, config.presences)
+    return views
 
 
 def load_system(run: Path, record: dict[str, Any], recipe: Recipe) -> EmotionSystem:
@@ -238,7 +264,6 @@ def _config(
     recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs, domain: Domain | None
 ) -> BundleConfig:
     fusion = system.config.fusion
-    views = {name: view for name, view in CATEGORY_SETS.items() if set(view) < set(fusion.categories)}
     calibration = record["calibration"]
     return BundleConfig(
         name=recipe.name,
@@ -248,7 +273,7 @@ def _config(
         architecture={"fusion": fusion.to_dict(), "recipe": record["recipe"]},
         encoders=encoders,
         categories=fusion.categories,
-        views=views,
+        views={},
         dimensions=tuple(
             DimensionConfig(name, (0.0, 1.0), record["supervision"].get(name, {})) for name in fusion.dimensions
         ),

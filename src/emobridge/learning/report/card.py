@@ -93,6 +93,23 @@ def _dimensions(config: BundleConfig) -> str:
     )
 
 
+def _views(config: BundleConfig) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            ", ".join(view.categories),
+            *(f"{view.temperature[one]:.2f}, {view.category_threshold[one]:.3f}" for one in config.presences),
+        ]
+        for name, view in config.views.items()
+    ]
+    table = markdown_table(["view", "categories", *config.presences], rows)
+    return (
+        "Whoever knows that only some categories can occur asks within them (`--categories NAME`), and gets a "
+        "temperature and a share that were fitted there; 1.00 and 1.000 where nothing was measured."
+        f"\n\n{table}"
+    )
+
+
 def _confidence(config: BundleConfig) -> str:
     rows = []
     for presence, temperature in config.temperature.items():
@@ -100,6 +117,8 @@ def _confidence(config: BundleConfig) -> str:
         widths = ", ".join(f"{name} ±{width:.2f}" for name, width in conformal.half_width.items()) or "none measured"
         rows.append([presence, f"{temperature:.2f}", f"{conformal.category_threshold:.3f}", widths])
     table = markdown_table(["input", "temperature", "90 % set reaches", "90 % interval"], rows)
+    if config.views:
+        table = f"{table}\n\n{_views(config)}"
     page = (
         f"{table}\n\nFitted on validation speakers of the same corpora. Below, measured on the held-out test part: how "
         "far confidence is from accuracy, and how often what was promised nine times in ten held."
