@@ -26,7 +26,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "registry", "labels", "results"),
     ("decoding", "audio", "graphs", "speech", "quality", "segmentation", "transcripts"),
     ("encoders", "speakers", "bundle", "runtime"),
-    ("timeline", "alignment", "sources", "planning", "hearing", "predict", "pictures", "writers", "plots"),
+    ("timeline", "alignment", "sources", "planning", "hearing", "stream", "predict", "pictures", "writers", "plots"),
     (
         "learning",
         *in_learning(
@@ -39,7 +39,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     in_learning("recipe preparation frozen_texts record report experiment export"),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "cli_learning", "cli"),
+        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_learning", "cli"),
     ),
 )
 DOORS = len(LEVELS)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from emobridge import cli_learning, cli_report
+from emobridge import cli_learning, cli_listen, cli_report
 from emobridge.errors import EmobridgeError, one_line
 from emobridge.version import __version__
 
@@ -164,6 +164,7 @@ def models(
 
 
 for command in (
+    cli_listen.listen,
     cli_report.report,
     cli_learning.corpus,
     cli_learning.train,

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from emobridge.alignment import PlacedWord
 from emobridge.encoders.base import TokenVectors
 from emobridge.quality import BRIEF_S, FAR_S, UNHEARD, abstention, is_unsure, window_flags
-from emobridge.results import Segment
+from emobridge.results import Result, Segment
 from emobridge.runtime import Estimate, Runtime
 from emobridge.segmentation import Window
 from emobridge.speech import SpeechDetector
-from emobridge.timeline import piece_times, shares, window_times
+from emobridge.timeline import piece_times, shares, summarise, summarise_speakers, window_times
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Hearing:
         reads: whether the words are to be read, not just kept beside what is heard.
 
     Attributes:
-        warnings: what was odd about the segments so far, in words.
+        config: of the model.
     """
 
     def __init__(self, runtime: Runtime, detector: SpeechDetector, reads: bool) -> None:
         self._runtime = runtime
         self._detector = detector
         self._reads = reads
-        self._rate_hz = runtime.bundle.config.sample_rate_hz
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []  # what was odd about the segments so far
+        self.config = runtime.bundle.config
 
     def read(self, start_s: float, end_s: float, speaker: str | None, text: str) -> Segment:
         """Return the segment of words without sound."""
@@ -61,8 +61,7 @@ class Hearing:
             sound: of the turn.
             words: of the turn, in order.
         """
-        window_s = self._runtime.bundle.config.window_s
-        windows = window_times(sound.start_s, sound.end_s, window_s)
+        windows = window_times(sound.start_s, sound.end_s, self.config.window_s)
         pieces = piece_times(windows)
         heard_windows = [
             self._window(self._part(sound, start_s, end_s), text, start_s, end_s)
@@ -74,21 +73,40 @@ class Hearing:
             for (start_s, end_s), text, heard in zip(pieces, _texts(words, pieces), pooled, strict=True)
         ]
 
+    def conclude(self, name: str, duration_s: float, segments: Sequence[Segment], warnings: Sequence[str]) -> Result:
+        """Return the result of a recording: its segments, what they sum up to, and what was odd about it.
+
+        Args:
+            name: of the recording.
+            duration_s: its length in seconds.
+            segments: by start.
+            warnings: in words, beside those of the segments.
+        """
+        return Result(
+            file=name,
+            duration_s=duration_s,
+            model={"name": self.config.name, "version": self.config.version, "sha256": self._runtime.bundle.sha256},
+            segments=tuple(segments),
+            speakers=summarise_speakers(segments),
+            summary=summarise(segments),
+            warnings=(*warnings, *self._warnings),
+        )
+
     def _part(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:
-        start, end = (round((time_s - sound.start_s) * self._rate_hz) for time_s in (start_s, end_s))
+        start, end = (round((time_s - sound.start_s) * self.config.sample_rate_hz) for time_s in (start_s, end_s))
         return sound.samples[start:end]
 
     def _window(self, samples: NDArray[np.float32] | None, text: str, start_s: float, end_s: float) -> _Heard:
         flags: tuple[str, ...] = ()
         acoustic = None
         if samples is not None:
-            flags = window_flags(samples, self._rate_hz, self._detector)
+            flags = window_flags(samples, self.config.sample_rate_hz, self._detector)
             if self._runtime.acoustic and not set(UNHEARD).intersection(flags):
                 acoustic = self._runtime.acoustic.encode(samples)
         read = self._read(text)
         if read is not None and read.truncated:
             told = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
-            self.warnings.append(told)
+            self._warnings.append(told)
         if acoustic is None and read is None:
             return _Heard(None, flags, abstention(flags))
         estimate = self._runtime.estimate(acoustic, read)
