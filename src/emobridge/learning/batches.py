@@ -267,7 +267,8 @@ class BatchStream:
         batch = collate(self.examples, acoustic, linguistic, pairing, copies)
         # Generators of their own: neither changes what the other does.
         if self.means is not None:
-            shifts = self.means.shifts(chosen, self.config.speaker_shift or 0.0, np.random.default_rng([self.seed, 6, number]))
+            share = self.config.speaker_shift or 0.0
+            shifts = self.means.shifts(chosen, share, np.random.default_rng([self.seed, 6, number]))
             batch = replace(batch, frames=batch.frames + torch.from_numpy(shifts)[:, None, :])
         if self.config.mixup > 0:
             generator = np.random.default_rng([self.seed, 5, number])
