@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emobridge.alignment import PlacedWord
 from emobridge.encoders.base import TokenVectors
 from emobridge.quality import BRIEF_S, FAR_S, UNHEARD, abstention, is_unsure, window_flags
-from emobridge.results import Result, Segment
+from emobridge.results import Result, Segment, Word
 from emobridge.runtime import Estimate, Runtime
 from emobridge.segmentation import Window
 from emobridge.speech import SpeechDetector
@@ -49,9 +49,9 @@ class Hearing:
         self._warnings: list[str] = []  # what was odd about the segments so far
         self.config = runtime.bundle.config
 
-    def read(self, start_s: float, end_s: float, speaker: str | None, text: str) -> Segment:
+    def read(self, start_s: float, end_s: float, speaker: str | None, words: Sequence[PlacedWord]) -> Segment:
         """Return the segment of words without sound."""
-        return self._segment(start_s, end_s, speaker, text, self._window(None, text, start_s, end_s))
+        return self._segment(start_s, end_s, speaker, words, self._window(None, _text(words), start_s, end_s))
 
     def judge(self, speaker: str | None, sound: Window, words: Sequence[PlacedWord]) -> list[Segment]:
         """Return a turn as segments that tile it: one, or several where it is long; see `timeline`.
@@ -64,13 +64,13 @@ class Hearing:
         windows = window_times(sound.start_s, sound.end_s, self.config.window_s)
         pieces = piece_times(windows)
         heard_windows = [
-            self._window(self._part(sound, start_s, end_s), text, start_s, end_s)
-            for (start_s, end_s), text in zip(windows, _texts(words, windows), strict=True)
+            self._window(self._part(sound, start_s, end_s), _text(own), start_s, end_s)
+            for (start_s, end_s), own in zip(windows, _shared_out(words, windows), strict=True)
         ]
         pooled = [self._pooled(heard_windows, own, weights) for own, weights in enumerate(shares(windows, pieces))]
         return [
-            self._segment(start_s, end_s, speaker, text, heard)
-            for (start_s, end_s), text, heard in zip(pieces, _texts(words, pieces), pooled, strict=True)
+            self._segment(start_s, end_s, speaker, own, heard)
+            for (start_s, end_s), own, heard in zip(pieces, _shared_out(words, pieces), pooled, strict=True)
         ]
 
     def conclude(self, name: str, duration_s: float, segments: Sequence[Segment], warnings: Sequence[str]) -> Result:
@@ -144,18 +144,19 @@ class Hearing:
         mean = self._runtime.stated(probabilities.astype(np.float32), dimensions.astype(np.float32), presence)
         return replace(centre, estimate=mean)
 
-    def _segment(self, start_s: float, end_s: float, speaker: str | None, text: str, heard: _Heard) -> Segment:
-        text_or_none = text or None
+    def _segment(
+        self, start_s: float, end_s: float, speaker: str | None, words: Sequence[PlacedWord], heard: _Heard
+    ) -> Segment:
+        said = Segment(
+            start_s, end_s, speaker, _text(words) or None, flags=heard.flags, abstain=heard.abstain, words=_timed(words)
+        )
         estimate = heard.estimate
         if estimate is None:
-            return Segment(start_s, end_s, speaker, text_or_none, flags=heard.flags, abstain=heard.abstain)
+            return said
         is_unsure = self._is_unsure(estimate, end_s - start_s)
         probabilities = dict(zip(self._runtime.categories, estimate.probabilities.tolist(), strict=True))
-        return Segment(
-            start_s,
-            end_s,
-            speaker,
-            text_or_none,
+        return replace(
+            said,
             category=max(probabilities, key=probabilities.__getitem__, default=None),
             probabilities=probabilities,
             dimensions=dict(zip(self._runtime.dimensions, estimate.dimensions.tolist(), strict=True)),
@@ -163,7 +164,6 @@ class Hearing:
             categories_90=estimate.categories_90,
             modalities=("acoustic", "linguistic") if estimate.presence == "both" else (estimate.presence,),
             flags=(*heard.flags, "low_confidence") if is_unsure else heard.flags,
-            abstain=heard.abstain,
         )
 
     def _is_unsure(self, estimate: Estimate, duration_s: float) -> bool:
@@ -176,14 +176,24 @@ class Hearing:
         )
 
 
-def _texts(words: Sequence[PlacedWord], parts: Sequence[tuple[float, float]]) -> list[str]:
+def _text(words: Sequence[PlacedWord]) -> str:
+    return " ".join(word.text for word in words)
+
+
+def _timed(words: Sequence[PlacedWord]) -> tuple[Word, ...]:
+    """Return the words with their own times, none where one of them has none."""
+    timed = [Word(word.text, *word.own_times_s) for word in words if word.own_times_s is not None]
+    return tuple(timed) if len(timed) == len(words) else ()
+
+
+def _shared_out(words: Sequence[PlacedWord], parts: Sequence[tuple[float, float]]) -> list[list[PlacedWord]]:
     """Return the words in each of ``parts`` (start_s, end_s); what lies before or after all of them is at the ends."""
     first, last = parts[0], parts[-1]
     return [
-        " ".join(
-            word.text
+        [
+            word
             for word in words
             if (part is first or part[0] <= word.time_s) and (part is last or word.time_s < part[1])
-        )
+        ]
         for part in parts
     ]

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from emobridge.alignment import place_words
+from emobridge.alignment import PlacedWord, place_words
 from emobridge.bundle import Bundle
 from emobridge.errors import AudioError
 from emobridge.hearing import Hearing
@@ -137,10 +137,11 @@ def _read_alone(hearing: Hearing, words: Transcript) -> list[Segment]:
     """Return the segments of words without sound: one for each stretch with times, or one of all the text."""
     turns = turns_of(words)
     if not turns:
-        return [hearing.read(0.0, 0.0, None, " ".join(text for span in words.spans for text in span.text.split()))]
+        placed = [PlacedWord(text, 0.0) for span in words.spans for text in span.text.split()]
+        return [hearing.read(0.0, 0.0, None, placed)]
     return [
-        hearing.read(turn.start_s, turn.end_s, turn.speaker, " ".join(word.text for word in placed))
-        for turn, placed in zip(turns, place_words(words, turns), strict=True)
+        hearing.read(turn.start_s, turn.end_s, turn.speaker, own)
+        for turn, own in zip(turns, place_words(words, turns), strict=True)
     ]
 
 
