@@ -5,21 +5,27 @@ stored predictions; what is complete is not done again, and what was interrupted
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
+from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.features import DataConfig, Examples, add_perturbed_copies
+from emobridge.learning.features import Examples, add_perturbed_copies
+from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.hub_checkpoints import VectorShape
+from emobridge.learning.hub_encoders import HubConfig
+from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
@@ -33,22 +39,28 @@ from emobridge.learning.training.loop import train as train_system
 PREDICTIONS = "predictions.parquet"
 RUN = "run.json"
 START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
-LINGUISTIC_DIMENSION = 384
-Report = Callable[[str, int, int], None]
 
 
-def no_report(what: str, done: int, total: int) -> None:
-    """Report nothing."""
-
-
-def new_system(recipe: Recipe, examples: Examples) -> EmotionSystem:
-    """Return an untrained system for a recipe and its label set; the linguistic encoder holds its released weights."""
+def new_system(recipe: Recipe, prepared: Prepared) -> EmotionSystem:
+    """Return an untrained system for a recipe and its label set; `minilm` holds its released weights."""
     torch.manual_seed(recipe.seed)
-    fusion = recipe.fusion_config(examples.categories, examples.dimension_names, LINGUISTIC_DIMENSION)
-    system = EmotionSystem(SystemConfig(fusion, recipe.acoustic, recipe.linguistic))
-    if system.linguistic is not None:
+    examples = prepared.examples
+    public = {modality: encoder.shape for modality, encoder in prepared.public.items()}
+    system = EmotionSystem(system_config(recipe, examples.categories, examples.dimension_names, public))
+    if isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_starting_weights()
     return system
+
+
+def system_config(
+    recipe: Recipe, categories: tuple[str, ...], dimensions: tuple[str, ...], public: Mapping[str, VectorShape]
+) -> SystemConfig:
+    """Return a recipe's system for a label set; ``public`` tells what each public encoder gives, by modality."""
+    return SystemConfig(
+        recipe.fusion_config(categories, dimensions, public),
+        recipe.acoustic if isinstance(recipe.acoustic, CompactConfig) else public.get("acoustic"),
+        recipe.linguistic if isinstance(recipe.linguistic, MinilmConfig) else public.get("linguistic"),
+    )
 
 
 def run_fold(
@@ -73,12 +85,12 @@ def run_fold(
     """
     examples = prepared.examples
     started = None if start is None else start.run(examples, parts)
-    digest = _digest(recipe, examples, parts, started)
+    digest = _digest(recipe, prepared, parts, started)
     stored = folder / PREDICTIONS
     if stored.exists():
         _check_run(folder, digest)
         if recipe.acoustic and (folder / CHECKPOINT).exists() and not (folder / DOMAIN).exists():
-            system = new_system(recipe, examples)
+            system = new_system(recipe, prepared)
             system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
             _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
         return Predictions.read(stored)
@@ -93,11 +105,11 @@ def run_fold(
         digest=digest,
         folder=folder,
     )
-    system = new_system(recipe, examples)
-    if started is not None and system.linguistic is not None:
+    system = new_system(recipe, prepared)
+    if started is not None and isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_state_dict(linguistic_weights(started), strict=True)
-    if system.linguistic is not None and system.linguistic.frozen:
-        examples = read_texts(system.linguistic, examples, _labelled(report, "read texts"))
+    if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+        examples = read_texts(system.linguistic, examples, report)
         setup = replace(setup, examples=examples)
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
@@ -119,9 +131,12 @@ def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, copies
         save_domain(domain, folder / DOMAIN)
 
 
-def _digest(recipe: Recipe, examples: Examples, parts: Parts, started: Path | None) -> str:
+def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | None) -> str:
     """Return a digest of all that decides a training: recipe, utterances, labels, split and what it starts from."""
+    examples = prepared.examples
     whole = hashlib.sha256(recipe.digest.encode())
+    for encoder in prepared.public.values():
+        whole.update(encoder.fingerprint.encode())
     if started is not None:
         whole.update(read_json(started / RUN)["digest"].encode())
     whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
@@ -156,19 +171,17 @@ class Start:
         Raises:
             RecipeError: the other recipe has no linguistic encoder, or starts from a third one itself.
         """
-        if recipe.linguistic is None or not recipe.linguistic.start:
+        if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start:
             return None
         other = read_recipe(recipe.linguistic.start)
-        if other.linguistic is None or other.linguistic.start:
+        if not isinstance(other.linguistic, MinilmConfig) or other.linguistic.start:
             raise RecipeError(
                 f"linguistic.start is the recipe '{other.name}'",
                 "a start has a section [linguistic], whose own start is the released weights",
                 "choose another linguistic.start",
             )
         folder = out / START / other.name
-        return cls(
-            other, prepare(other, data, folder, _labelled(report, f"{other.name}, read corpora")), folder, report
-        )
+        return cls(other, prepare(other, data, folder, _of_variant(report, other.name)), folder, report)
 
     def run(self, examples: Examples, parts: Parts) -> Path:
         """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
@@ -229,7 +242,7 @@ def train(
         RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
+    prepared = prepare(chosen, data, out, report)
     parts = prepared.fold(fold)
     start = Start.of(chosen, data, out, report)
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
@@ -257,12 +270,12 @@ def crossvalidate(
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     found = []
-    known: dict[tuple[DataConfig, bool], Prepared] = {}  # a variant may learn from other labels or inputs
+    known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
     for variant in (chosen.name, *chosen.variants):
         varied = chosen.variant(variant)
-        inputs = (varied.data, varied.linguistic is None)
+        inputs = (varied.data, *map(_preparing, (varied.acoustic, varied.linguistic)))
         if inputs not in known:
-            known[inputs] = prepare(varied, data, out, _labelled(report, f"{variant}, read corpora"))
+            known[inputs] = prepare(varied, data, out, _of_variant(report, variant))
         prepared = known[inputs]
         there, choose = prepared.folds, prepared.fold
         if leave_corpus_out:
@@ -299,12 +312,17 @@ def evaluate(
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     loaded = load_bundle(bundle)
-    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
+    prepared = prepare(chosen, data, out, report)
     parts = prepared.fold(fold)
     progress = _labelled(report, f"evaluate {parts.name}")
     predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
     predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
     return predictions
+
+
+def _preparing(section: Any) -> Any:
+    """Return what of an encoder's section decides how corpora are prepared: all of a public one's, nothing of ours."""
+    return section if isinstance(section, HubConfig) else section is None
 
 
 def _of_variant(report: Report, variant: str) -> Report:
