@@ -35,7 +35,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     in_learning(
-        "attention model losses modality_masking compact minilm hub_checkpoints hub_encoders system weak_teaching"
+        "attention model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech hub_text "
+        "system weak_teaching"
     ),
     in_learning("training evaluation domain"),
     in_learning("recipe frozen_texts preparation record report experiment export"),
