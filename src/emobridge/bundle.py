@@ -50,11 +50,32 @@ class LinguisticConfig:
 
 
 @dataclass(frozen=True)
+class NamedEncoderConfig:
+    """A public encoder that the model names and does not hold; it needs the extra [train] and must be on the machine.
+
+    Attributes:
+        name: in the registry.
+        settings: which one it is, and what is made of its vectors.
+        dimension: width of a vector, all layers side by side.
+        layers: how many layers that is.
+        fingerprint: digest of its files and settings; another one is refused.
+        languages: codes of those that the model learned.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    dimension: int
+    layers: int
+    fingerprint: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EncoderConfigs:
     """The encoders; a model that only hears, or only reads, lacks the other."""
 
-    acoustic: AcousticConfig | None = None
-    linguistic: LinguisticConfig | None = None
+    acoustic: AcousticConfig | NamedEncoderConfig | None = None
+    linguistic: LinguisticConfig | NamedEncoderConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -245,8 +266,9 @@ def _check_files(directory: Path, files: Mapping[str, str]) -> None:
 def _check(config: BundleConfig) -> None:
     """Refuse what has the right keys and types and still makes no model."""
     encoders = (config.encoders.acoustic, config.encoders.linguistic)
-    graphs = [FUSION_GRAPH, *(encoder.graph for encoder in encoders if encoder is not None)]
-    if config.encoders.linguistic is not None:
+    held = [encoder for encoder in encoders if isinstance(encoder, AcousticConfig | LinguisticConfig)]
+    graphs = [FUSION_GRAPH, *(encoder.graph for encoder in held)]
+    if isinstance(config.encoders.linguistic, LinguisticConfig):
         graphs.append(config.encoders.linguistic.tokenizer)
     names = [dimension.name for dimension in config.dimensions]
     ranges = [dimension.scale for dimension in config.dimensions]
@@ -300,7 +322,7 @@ def _read(kind: Any, value: Any, place: str) -> Any:
     """Return a JSON ``value`` as the annotated type ``kind``."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is types.UnionType:
-        return None if value is None else _read(arguments[0], value, place)
+        return None if value is None else _read(_alternative(arguments, value), value, place)
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, value, place)
     if origin is tuple and isinstance(value, list):
@@ -310,6 +332,14 @@ def _read(kind: Any, value: Any, place: str) -> Any:
     if not _fits(kind, value):
         raise BundleError(f"{place} is {value!r}", f"{getattr(kind, '__name__', kind)} is needed", RESTORE)
     return value
+
+
+def _alternative(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Return which of ``kinds`` a value is to be read as: of several dataclasses the one with most of its keys."""
+    if not (isinstance(value, Mapping) and is_dataclass(kinds[0])):
+        return kinds[0]
+    choices = [kind for kind in kinds if is_dataclass(kind)]
+    return max(choices, key=lambda kind: len({part.name for part in fields(kind)} & value.keys()))
 
 
 def _fits(kind: Any, value: Any) -> bool:

@@ -134,7 +134,7 @@ def models(
     ] = None,
 ) -> None:
     """Print what a model is: its name, size, categories, dimensions, licence and training data."""
-    from emobridge.bundle import load_bundle
+    from emobridge.bundle import NamedEncoderConfig, load_bundle
 
     bundle = load_bundle(model)
     config = bundle.config
@@ -146,7 +146,11 @@ def models(
         "sha256": bundle.sha256,
         "description": config.description,
         "licence": config.licence,
-        "encoders": ", ".join(f"{name} {encoder.name}" for name, encoder in encoders.items() if encoder is not None),
+        "encoders": ", ".join(
+            f"{name} {encoder.settings['encoder'] if isinstance(encoder, NamedEncoderConfig) else encoder.name}"
+            for name, encoder in encoders.items()
+            if encoder is not None
+        ),
         "windows": f"{config.window_s:g} s at {config.sample_rate_hz} Hz",
         "categories": ", ".join(config.categories),
         **{f"view {name}": ", ".join(view.categories) for name, view in config.views.items()},
@@ -167,6 +171,7 @@ for command in (
     cli_listen.listen,
     cli_report.report,
     cli_learning.corpus,
+    cli_learning.encode,
     cli_learning.train,
     cli_learning.crossvalidate,
     cli_learning.evaluate,

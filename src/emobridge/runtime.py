@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge import encoders
-from emobridge.bundle import FUSION_GRAPH, Bundle
+from emobridge.bundle import FUSION_GRAPH, Bundle, NamedEncoderConfig
 from emobridge.encoders.base import AcousticEncoder, LinguisticEncoder, TokenVectors
 from emobridge.errors import BundleError, LabelError, nearest
 from emobridge.graphs import RESTORE, Graph
@@ -59,7 +59,8 @@ class Runtime:
 
     Raises:
         LabelError: the bundle has no such view.
-        BundleError: the bundle names an encoder that is not known.
+        BundleError: the bundle names an encoder that is not known, or a public one that is not here.
+        MissingExtraError: it names a public encoder, and the extra [train] is not installed.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None, view: str | None = None) -> None:
@@ -189,6 +190,8 @@ def _acoustic_encoder(bundle: Bundle, threads: int | None) -> AcousticEncoder | 
     config = bundle.config.encoders.acoustic
     if config is None:
         return None
+    if isinstance(config, NamedEncoderConfig):
+        return cast(AcousticEncoder, _registered(encoders.NAMED, config.name, "train")(config))
     kind = _registered(encoders.ACOUSTIC, config.name)
     encoder = kind(bundle.path / config.graph, config.settings, config.dimension, config.fingerprint, threads)
     return cast(AcousticEncoder, encoder)
@@ -198,13 +201,15 @@ def _linguistic_encoder(bundle: Bundle, threads: int | None) -> LinguisticEncode
     config = bundle.config.encoders.linguistic
     if config is None:
         return None
+    if isinstance(config, NamedEncoderConfig):
+        return cast(LinguisticEncoder, _registered(encoders.NAMED, config.name, "train")(config))
     kind = _registered(encoders.LINGUISTIC, config.name)
     graph, tokenizer = bundle.path / config.graph, bundle.path / config.tokenizer
     return cast(LinguisticEncoder, kind(graph, tokenizer, config.dimension, config.fingerprint, threads))
 
 
-def _registered(registry: Mapping[str, str], name: str) -> Any:
+def _registered(registry: Mapping[str, str], name: str, extra: str | None = None) -> Any:
     if name not in registry:
         given, valid = f"the bundle names the encoder '{name}'", f"known: {', '.join(registry)}"
         raise BundleError(given, valid, nearest(name, registry) or "install the emobridge that wrote it")
-    return load_entry(registry, name)
+    return load_entry(registry, name, extra)

@@ -138,7 +138,7 @@ def assert_equal(one: Predictions, other: Predictions) -> None:
 def test_the_encoder_begins_with_the_weights_that_the_start_ended_with(
     finished: Run, prepared: Prepared, no_training: None
 ) -> None:
-    released = new_system(finished.recipe, prepared.examples).linguistic
+    released = new_system(finished.recipe, prepared).linguistic
     assert released is not None
     for fold in (1, 2, 3):
         started = linguistic_weights(finished.start_of(prepared, fold))
@@ -222,7 +222,7 @@ def test_another_start_is_another_training(
         if started:
             write_json(tmp_path / experiment.RUN, {"digest": started})
         place = tmp_path if started else None
-        digests.append(experiment._digest(finished.recipe, prepared.examples, prepared.fold(1), place))
+        digests.append(experiment._digest(finished.recipe, prepared, prepared.fold(1), place))
     assert len(set(digests)) == 3
 
 

@@ -78,7 +78,7 @@ class Batch:
     """B utterances as tensors.
 
     Attributes:
-        frames, frame_mask: (B, T_f, F) float32 functionals, zero-padded, and (B, T_f) True where real.
+        frames, frame_mask: (B, T_f, F) float32 vectors of the front end, zero-padded, and (B, T_f) True where real.
         token_ids, token_mask: (B, T) int64 word pieces with [CLS] and [SEP], and 1 where real.
         token_vectors: (B, T, D) what a frozen linguistic encoder made of them; None where it must still read.
         presence: (B, 2) bool: acoustic, linguistic.
@@ -119,7 +119,7 @@ def collate(
     heard = zip(acoustic, [0] * len(acoustic) if copies is None else copies, strict=True)
     sounds = [_sound(examples, index, copy) for index, copy in heard]
     words = [np.zeros(0, np.int64) if index is None else examples.token_ids[index] for index in linguistic]
-    frames = np.zeros((len(sounds), max(1, *map(len, sounds), 1), examples.settings.width), np.float32)
+    frames = np.zeros((len(sounds), max(1, *map(len, sounds), 1), examples.front_end.dimension), np.float32)
     frame_mask = np.zeros(frames.shape[:2], bool)
     token_ids = np.zeros((len(words), max(1, *map(len, words), 1)), np.int64)
     token_mask = np.zeros_like(token_ids)
@@ -173,7 +173,7 @@ def _labels(
 
 
 def _sound(examples: Examples, index: int | None, copy: int) -> NDArray[np.float32]:
-    return np.zeros((0, examples.settings.width), np.float32) if index is None else examples.frames(index, copy)
+    return np.zeros((0, examples.front_end.dimension), np.float32) if index is None else examples.frames(index, copy)
 
 
 def mix(batch: Batch, corpora: NDArray[np.int64], parameter: float, generator: np.random.Generator) -> Batch:
@@ -299,9 +299,14 @@ class BatchStream:
         batches: list[NDArray[np.int64]] = []
         for pool, probabilities, count in self._shares_of_block(generator):
             drawn = generator.choice(pool, size=self.config.batch_size * count, p=probabilities)
-            lengths = np.array([len(self.examples.token_ids[index]) for index in drawn])
-            batches += np.array_split(drawn[np.argsort(lengths, kind="stable")], count)
+            batches += np.array_split(drawn[self._by_length(drawn)], count)
         return [batches[position] for position in generator.permutation(BATCHES_A_BLOCK)]
+
+    def _by_length(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the order of utterances by length: of their sound where that is a sequence, then of their text."""
+        tokens = np.array([len(self.examples.token_ids[index]) for index in drawn])
+        heard = self.examples.frame_counts[drawn] * int(self.examples.frame_counts.max() > 1)
+        return np.lexsort((tokens, heard))
 
     def _shares_of_block(
         self, generator: np.random.Generator

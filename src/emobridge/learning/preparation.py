@@ -1,8 +1,8 @@
 """A recipe's corpora, read and split: what every training and every evaluation of the recipe starts from."""
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import RecipeError
+from emobridge.learning.cache import cache_folder
 from emobridge.learning.corpora import read_corpus
 from emobridge.learning.corpora.base import Corpus
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
 from emobridge.learning.folds import Fold, FoldFile, checked_in_folds, make_folds, read_folds, resolve, write_folds
+from emobridge.learning.front_ends import Report, no_report
+from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
+from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder, open_linguistic
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
 from emobridge.learning.partners import Partners
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder
-from emobridge.learning.training.loop import Progress, no_progress
 
 PAIRS_SEED = 7
 PARTS = ("train", "validation", "test")
+logger = logging.getLogger(__name__)
 LEFT_OUT = "without-"  # and the corpus: the name of a fold whose test part is a corpus that it never trained on
+
+
+PublicEncoder = HubAcousticEncoder | HubLinguisticEncoder
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,14 @@ class Prepared:
         folds: fold k of every corpus as one.
         left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
             training on the others; none where there is only one.
+        public: modality -> its public encoder; a modality with an encoder of our own is absent.
     """
 
     corpora: tuple[Corpus, ...]
     examples: Examples
     folds: tuple[Parts, ...]
     left_out: tuple[Parts, ...] = ()
+    public: Mapping[str, PublicEncoder] = field(default_factory=dict)
 
     def fold(self, number: int) -> Parts:
         """Return fold ``number``, counted from 1: utterances with any of the inputs that the recipe uses.
@@ -92,36 +102,65 @@ class Prepared:
         return parts
 
 
-def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = no_progress) -> Prepared:
-    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), decode what is new, and split them.
+def prepare(recipe: Recipe, data: Path | None, run: Path, report: Report = no_report) -> Prepared:
+    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), encode what is new, and split them.
 
     A corpus without a checked-in fold file gets folds by the rule of `make_folds`, written to the folder ``run`` and
     read from there from then on.
 
     Raises:
-        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
-        LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: ``run`` cannot be made.
-        RecipeError: the recipe asks for what the corpora do not have, or names one twice.
+        EmobridgeError: as for `encode`; also for folds that cannot be read.
     """
     make_folder(run)
+    encoded = encode(recipe, data, report)
+    corpora, examples = encoded.corpora, encoded.examples
+    files = [_fold_file(corpus, recipe, run) for corpus in corpora]
+    folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
+    return replace(encoded, folds=folds, left_out=_leave_corpora_out(examples, files, folds[0]))
+
+
+def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Prepared:
+    """Read the recipe's corpora and put all that its frozen encoders make of them into the cache; without folds.
+
+    Args:
+        recipe: names corpora and encoders.
+        data: where the corpora are; None: EMOBRIDGE_DATA.
+        report: called with what is being done, how much of it is done, and how much there is; before an encoder
+            starts, with how much it will write.
+
+    Raises:
+        AudioError, CorpusError: a corpus or a recording cannot be read.
+        BundleError: a public encoder is not here, incomplete, or not of its modality.
+        LabelError: a table has a label that ``data.categories`` has no place for.
+        OutputError: the disk has no room.
+        RecipeError: the recipe asks for what the corpora or encoders do not have, or names a corpus twice.
+    """
     corpora = tuple(read_corpus(entry.name, data) for entry in recipe.data.corpora)
     names = [corpus.name for corpus in corpora]
     for name in names:
         if names.count(name) > 1:
             given = f"data.corpora names {name} twice"
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
-    tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
-    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
-    files = [_fold_file(corpus, recipe, run) for corpus in corpora]
-    folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
-    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]))
+    heard = open_acoustic(recipe.acoustic) if isinstance(recipe.acoustic, HubAcousticConfig) else None
+    read = open_linguistic(recipe.linguistic) if isinstance(recipe.linguistic, HubLinguisticConfig) else None
+    tokenizer = None
+    if recipe.linguistic:
+        tokenizer = load_tokenizer(starting_weights()) if read is None else read.tokenizer
+    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, report, heard)
+    if read is not None:
+        _tell_of_cut_texts(examples, read)
+        examples = read_texts(read, examples, report)
+    public = {name: one for name, one in (("acoustic", heard), ("linguistic", read)) if one is not None}
+    for encoder in public.values():
+        encoder.release()
+    return Prepared(corpora, examples, (), public=public)
 
 
-def cache_folder() -> Path:
-    """Return where decoded sound is kept: EMOBRIDGE_CACHE, else the user's cache folder."""
-    base = os.environ.get("EMOBRIDGE_CACHE")
-    return Path(base) if base else Path.home() / ".cache" / "emobridge"
+def _tell_of_cut_texts(examples: Examples, encoder: HubLinguisticEncoder) -> None:
+    cut = sum(len(ids) == encoder.maximum_tokens for ids in examples.token_ids)
+    if cut:
+        logger.warning("%d texts have %d tokens or more; what is beyond is not read", cut, encoder.maximum_tokens)
 
 
 def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:

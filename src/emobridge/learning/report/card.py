@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from emobridge.bundle import BundleConfig
+from emobridge.bundle import AcousticConfig, BundleConfig, LinguisticConfig, NamedEncoderConfig
 from emobridge.learning.evaluation.score import Scores
 from emobridge.learning.report.tables import confidence_table, markdown_table, score_table
 
@@ -60,12 +60,20 @@ def _facts(config: BundleConfig) -> str:
     rows = [["categories", ", ".join(config.categories) or "none"]]
     rows += [["dimensions", ", ".join(f"{one.name} (0 to 1)" for one in config.dimensions) or "none"]]
     if encoders.acoustic:
-        rows.append(["acoustic encoder", f"{encoders.acoustic.name}, {encoders.acoustic.dimension} wide"])
+        rows.append(["acoustic encoder", _encoder(encoders.acoustic)])
     if encoders.linguistic:
-        rows.append(["linguistic encoder", f"{encoders.linguistic.name}, {encoders.linguistic.dimension} wide, int8"])
+        held = isinstance(encoders.linguistic, LinguisticConfig)
+        rows.append(["linguistic encoder", _encoder(encoders.linguistic) + (", int8" if held else "")])
     rows.append(["fusion", str(config.architecture["fusion"]["fusion"])])
     rows.append(["window", f"{config.window_s:g} s at {config.sample_rate_hz} Hz"])
     return markdown_table(["what", "value"], rows)
+
+
+def _encoder(encoder: AcousticConfig | LinguisticConfig | NamedEncoderConfig) -> str:
+    if isinstance(encoder, NamedEncoderConfig):
+        layers = "" if encoder.layers == 1 else f" in {encoder.layers} layers"
+        return f"{encoder.settings['encoder']}, {encoder.dimension} wide{layers}; public, not part of the model"
+    return f"{encoder.name}, {encoder.dimension} wide"
 
 
 def _data(config: BundleConfig) -> str:
