@@ -50,7 +50,7 @@ def test_what_is_piped_in_gives_what_predict_gives(toy_bundle: Path, samples: np
 
 def test_text_is_a_line_an_utterance_and_the_summary(toy_bundle: Path, samples: np.ndarray) -> None:
     lines = listen(samples.tobytes(), "--model", toy_bundle, "--categories", "four").stdout.decode().splitlines()
-    assert [line[:6] for line in lines] == ["0:00.0", "0:03.4", "", "all, 4", "  vale"]
+    assert [line[:6] for line in lines] == ["0:00.0", "0:03.5", "", "all, 4", "  vale"]
 
 
 def test_ctrl_c_ends_with_the_summary_and_loses_nothing(toy_bundle: Path, samples: np.ndarray) -> None:
