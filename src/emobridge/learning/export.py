@@ -27,7 +27,7 @@ from emobridge.bundle import (
 )
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
-from emobridge.labels import CATEGORY_SETS
+from emobridge.labels import CATEGORY_SETS, label_map
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, score, score_four
@@ -238,7 +238,7 @@ def _config(
     recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs, domain: Domain | None
 ) -> BundleConfig:
     fusion = system.config.fusion
-    views = {name: view for name, view in CATEGORY_SETS.items() if set(view) < set(fusion.categories)}
+    views = {name: view for name, view in CATEGORY_SETS.items() if _is_view(name, view, fusion.categories)}
     calibration = record["calibration"]
     return BundleConfig(
         name=recipe.name,
@@ -268,3 +268,12 @@ def _replace_folder(folder: Path, out: Path) -> None:
     aside = folder.parent / "replaced"
     out.rename(aside)
     folder.rename(out)
+
+
+def _is_view(name: str, view: tuple[str, ...], categories: tuple[str, ...]) -> bool:
+    """Return whether ``view`` is a part of the categories that has no place for any other of them.
+
+    Of six categories four are no view: to call excitement happy they would have to add the two up.
+    """
+    known = label_map("common", name).forward
+    return set(view) < set(categories) and not any(known.get(other) for other in set(categories) - set(view))

@@ -53,13 +53,13 @@ class DataConfig:
 
     Attributes:
         corpora: one or more.
-        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven`` or ``four``.
+        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven``, ``six``, ``five`` or ``four``.
         dimensions: names of the continuous labels that the model gives.
         votes: learn the raters' votes as a distribution where there are votes; else the one label.
     """
 
     corpora: Annotated[tuple[CorpusConfig, ...], Field(min_length=1)]
-    categories: Literal["own", "nine", "seven", "four"] = "own"
+    categories: Literal["own", "nine", "seven", "six", "five", "four"] = "own"
     dimensions: tuple[str, ...] = ()
     votes: bool = True
 
@@ -148,7 +148,7 @@ def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str
         raise RecipeError(
             f"data.categories 'own' for {', '.join(corpus.name for corpus in with_labels)}",
             "corpora of one recipe must share their labels",
-            "use data.categories = 'nine', 'seven' or 'four'",
+            "use data.categories = 'nine', 'seven', 'six', 'five' or 'four'",
         )
     return labels[0] if labels else ()
 

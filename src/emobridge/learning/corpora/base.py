@@ -20,7 +20,8 @@ class Utterance:
         label: the raw label, None where unlabelled.
         votes: raw label -> number of raters who chose it; empty where there are no votes.
         dimensions: dimension -> value on the corpus's own scale; a missing one is absent.
-        split: the authors' part (``train``, ``validation``, ``test``), None where they made none.
+        split: the authors' part (``train``, ``validation``, ``test``; ``test2`` and on for further test parts), None
+            where they made none.
         dialogue: the dialogue or document, None where there is none.
         duration_s: length in seconds where known.
         attributes: every further column, as text (gender, age, intensity, sentence code, ...).
@@ -46,6 +47,15 @@ def is_speech(utterances: Iterable[Utterance]) -> bool:
 
 
 @dataclass(frozen=True)
+class KnownCount:
+    """How many of ``what`` the published corpus holds, and how many were found."""
+
+    what: str
+    known: int
+    found: int
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A corpus read from disk.
 
@@ -57,6 +67,7 @@ class Corpus:
         language: ISO 639-1 code.
         licence, citation, source: where it comes from and on what terms, for the model card.
         problems: rows or files that were left out, each with its reason.
+        known_counts: what is published of the corpus beside what was found; empty where nothing is.
     """
 
     name: str
@@ -68,3 +79,4 @@ class Corpus:
     citation: str
     source: str
     problems: tuple[str, ...] = ()
+    known_counts: tuple[KnownCount, ...] = ()
