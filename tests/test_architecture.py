@@ -30,8 +30,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     (
         "learning",
         *in_learning(
-            "storage corpora weak_labels near_duplicates folds cache perturbations features partners speaker_shift "
-            "batches orders"
+            "storage corpora weak_labels near_duplicates folds protocols leaks cache perturbations features partners "
+            "speaker_shift batches orders"
         ),
     ),
     in_learning("attention model losses modality_masking compact minilm hub_encoders system weak_teaching"),
@@ -39,7 +39,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     in_learning("recipe preparation frozen_texts record report experiment export"),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "cli_learning", "cli"),
+        *("cli_predict", "cli_report", "cli_corpus", "cli_learning", "cli"),
     ),
 )
 DOORS = len(LEVELS)

@@ -8,10 +8,17 @@ several processes may fill one cache at once (each may compute what the others a
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+
+def cache_folder() -> Path:
+    """Return where what is computed once is kept: EMOBRIDGE_CACHE, else the user's cache folder."""
+    base = os.environ.get("EMOBRIDGE_CACHE")
+    return Path(base) if base else Path.home() / ".cache" / "emobridge"
 
 
 class ArrayCache:

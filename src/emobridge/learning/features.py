@@ -18,10 +18,10 @@ from tokenizers import Tokenizer
 
 from emobridge.audio import load_audio
 from emobridge.encoders.functionals import FunctionalsSettings
-from emobridge.errors import CorpusError, RecipeError, nearest
+from emobridge.errors import RecipeError, nearest
 from emobridge.labels import LabelMap, Scale, label_map
 from emobridge.learning.cache import ArrayCache
-from emobridge.learning.corpora.base import Corpus, Utterance
+from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
 from emobridge.learning.perturbations import VERSION, perturb
 from emobridge.learning.weak_labels import weak_dimensions
 
@@ -38,6 +38,10 @@ class CorpusConfig:
         weight: how often it is drawn, beside the square root of its size.
         weak_dimensions: give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
         categories: learn its categories at all.
+        only: conditions ``key=value,value`` that every utterance must meet (`select`), as in
+            ``["label=ang,hap,exc,neu,sad", "situation=improvised"]``; left out: all utterances.
+        protocol: a rule (`PROTOCOLS`) or a fold file (``.json``); left out: the checked-in fold file of the corpus,
+            else the authors' split, else speakers dealt to ``evaluation.folds`` parts.
     """
 
     name: str
@@ -45,6 +49,8 @@ class CorpusConfig:
     weight: NonNegativeFloat = 1.0
     weak_dimensions: bool = False
     categories: bool = True
+    only: tuple[str, ...] | None = None
+    protocol: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,14 +225,8 @@ def _check_dimensions(config: DataConfig, corpora: Sequence[Corpus]) -> None:
 
 def _cached_frames(cache: ArrayCache, settings: FunctionalsSettings, utterance: Utterance) -> str | None:
     """Return the cache key of an utterance's frames, computing them if they are new; keyed by the bytes of the file."""
-    if utterance.audio is None:
-        return None
-    try:
-        with utterance.audio.open("rb") as file:
-            key = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CorpusError(f"{utterance.corpus}: {utterance.audio}", str(error.strerror), "check the corpus") from error
-    if key not in cache:
+    key = sound_digest(utterance)
+    if key is not None and utterance.audio is not None and key not in cache:
         cache.add(key, settings.frames(load_audio(utterance.audio, sample_rate_hz=settings.sample_rate_hz)))
     return key
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from emobridge.learning.cache import ArrayCache
+from emobridge.learning.cache import ArrayCache, cache_folder
 from emobridge.learning.features import Examples, text_key
 from emobridge.learning.minilm import MinilmEncoder
-from emobridge.learning.preparation import cache_folder
 from emobridge.learning.training.loop import Progress, no_progress
 
 BATCH_SIZE = 48

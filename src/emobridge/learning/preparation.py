@@ -1,6 +1,5 @@
 """A recipe's corpora, read and split: what every training and every evaluation of the recipe starts from."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import RecipeError
+from emobridge.learning.cache import cache_folder
 from emobridge.learning.corpora import read_corpus
 from emobridge.learning.corpora.base import Corpus
+from emobridge.learning.corpora.selection import select
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
-from emobridge.learning.folds import Fold, FoldFile, checked_in_folds, make_folds, read_folds, resolve, write_folds
+from emobridge.learning.folds import Fold, FoldFile, read_folds, resolve, write_folds
+from emobridge.learning.leaks import Audit, Twins, audit_split, check_names, find_twins, refuse_leaks
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
 from emobridge.learning.partners import Partners
+from emobridge.learning.protocols import make_folds, stored_folds
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder
 from emobridge.learning.training.loop import Progress, no_progress
@@ -47,12 +50,14 @@ class Prepared:
         folds: fold k of every corpus as one.
         left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
             training on the others; none where there is only one.
+        audits: of each corpus's folds.
     """
 
     corpora: tuple[Corpus, ...]
     examples: Examples
     folds: tuple[Parts, ...]
     left_out: tuple[Parts, ...] = ()
+    audits: tuple[Audit, ...] = ()
 
     def fold(self, number: int) -> Parts:
         """Return fold ``number``, counted from 1: utterances with any of the inputs that the recipe uses.
@@ -92,20 +97,35 @@ class Prepared:
         return parts
 
 
-def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = no_progress) -> Prepared:
-    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), decode what is new, and split them.
+def prepare(
+    recipe: Recipe,
+    data: Path | None,
+    run: Path,
+    progress: Progress = no_progress,
+    allow_leaks: Sequence[str] = (),
+) -> Prepared:
+    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), decode what is new, split and audit them.
 
-    A corpus without a checked-in fold file gets folds by the rule of `make_folds`, written to the folder ``run`` and
-    read from there from then on.
+    Folds that a rule makes (`make_folds`) are written to the folder ``run`` and read from there from then on.
+
+    Args:
+        recipe: any recipe.
+        data: where the corpora are.
+        run: a folder for the folds.
+        progress: called with how many utterances are read.
+        allow_leaks: kinds of leaks, out of `folds.LEAKS`, that do not make the split refused.
 
     Raises:
-        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
+        AudioError, CorpusError: a corpus, a recording or the folds cannot be read, or the split leaks.
         LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: ``run`` cannot be made.
         RecipeError: the recipe asks for what the corpora do not have, or names one twice.
     """
     make_folder(run)
-    corpora = tuple(read_corpus(entry.name, data) for entry in recipe.data.corpora)
+    check_names(allow_leaks)
+    entries = recipe.data.corpora
+    whole = [read_corpus(entry.name, data) for entry in entries]
+    corpora = tuple(select(corpus, entry.only or ()) for corpus, entry in zip(whole, entries, strict=True))
     names = [corpus.name for corpus in corpora]
     for name in names:
         if names.count(name) > 1:
@@ -113,23 +133,35 @@ def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = n
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
     tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
     examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
-    files = [_fold_file(corpus, recipe, run) for corpus in corpora]
-    folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
-    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]))
+    files = [
+        _fold_file(corpus, entry.protocol, recipe.evaluation.folds, run)
+        for corpus, entry in zip(corpora, entries, strict=True)
+    ]
+    per_corpus = [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)]
+    audits = tuple(
+        audit_split(file, corpus, resolved, _twins(examples, number, corpus), entry.only or (), len(read.utterances))
+        for number, (file, corpus, resolved, entry, read) in enumerate(
+            zip(files, corpora, per_corpus, entries, whole, strict=True)
+        )
+    )
+    refuse_leaks(audits, allow_leaks)
+    folds = _join_folds(corpora, per_corpus)
+    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]), audits)
 
 
-def cache_folder() -> Path:
-    """Return where decoded sound is kept: EMOBRIDGE_CACHE, else the user's cache folder."""
-    base = os.environ.get("EMOBRIDGE_CACHE")
-    return Path(base) if base else Path.home() / ".cache" / "emobridge"
+def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
+    """Return what is alike in one corpus of the examples; of recordings, those that are used."""
+    mine = np.flatnonzero(examples.corpora == number)
+    return find_twins(corpus, [examples.frame_keys[row] for row in mine], cache_folder())
 
 
-def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:
-    if corpus.name in checked_in_folds():
-        return read_folds(corpus.name)
-    path = run / f"folds-{corpus.name}.json"
+def _fold_file(corpus: Corpus, protocol: str | None, parts: int, run: Path) -> FoldFile:
+    """Return the folds by a protocol; what a rule makes is kept in ``run``."""
+    if stored := stored_folds(corpus, protocol):
+        return stored
+    path = run / f"folds-{corpus.name}{f'-{protocol}' if protocol else ''}.json"
     if not path.exists():
-        write_folds(make_folds(corpus, recipe.evaluation.folds), path)
+        write_folds(make_folds(corpus, parts, protocol), path)
     return read_folds(path)
 
 

@@ -1,9 +1,11 @@
 """What a corpus is: utterances with their authors' own labels, never changed. Readers need no torch."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emobridge.errors import CorpusError
 from emobridge.labels import Scale
 
 
@@ -44,6 +46,21 @@ class Utterance:
 def is_speech(utterances: Iterable[Utterance]) -> bool:
     """Return whether any utterance has a recording; otherwise they are text alone."""
     return any(utterance.audio for utterance in utterances)
+
+
+def sound_digest(utterance: Utterance) -> str | None:
+    """Return the hex SHA-256 of the bytes of an utterance's sound file, None where it has none.
+
+    Raises:
+        CorpusError: the file cannot be read.
+    """
+    if utterance.audio is None:
+        return None
+    try:
+        with utterance.audio.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CorpusError(f"{utterance.corpus}: {utterance.audio}", str(error.strerror), "check the corpus") from error
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,10 @@ def _with_clips(corpus: Corpus, root: Path) -> Corpus:
                 problems.append(
                     f"{utterance.id}: no clip '{names[-1]}' that can be read; the utterance is kept as text"
                 )
-            else:
-                utterance = dataclasses.replace(utterance, audio=clip)
-        utterances.append(utterance)
+                clip = None
+            utterances.append(dataclasses.replace(utterance, audio=clip))
+        else:
+            utterances.append(utterance)
     return dataclasses.replace(corpus, utterances=tuple(utterances), problems=tuple(problems))
 
 

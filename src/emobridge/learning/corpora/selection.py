@@ -18,7 +18,8 @@ def select(corpus: Corpus, conditions: Sequence[str]) -> Corpus:
 
     Args:
         corpus: any corpus.
-        conditions: ``key=value,value``: the key, one of `FIELDS` or an attribute, has one of the values.
+        conditions: ``key=value,value``: the key, one of `FIELDS` or an attribute, has one of the values; none: all of
+            the corpus.
 
     Raises:
         CorpusError: a condition of another form, a key or value that no utterance has, or nothing is left.
@@ -32,6 +33,8 @@ def select(corpus: Corpus, conditions: Sequence[str]) -> Corpus:
         read = _reader(corpus, key.strip())
         _check_values(corpus, key.strip(), values, read)
         kept = tuple(utterance for utterance in kept if read(utterance) in values)
+    if not conditions:
+        return corpus
     if not kept:
         given = f"no utterance of {corpus.name} meets only {' and '.join(repr(condition) for condition in conditions)}"
         raise CorpusError(given, "an utterance must meet every condition", "drop one")
