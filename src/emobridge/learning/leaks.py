@@ -8,7 +8,7 @@ the sentences that every actor of an acted corpus reads.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -20,8 +20,10 @@ from emobridge.learning.folds import LEAKS, Fold, FoldFile
 from emobridge.learning.near_duplicates import (
     AUDIO_COSINE,
     SLOTS,
+    TEXT_COSINE,
     Sentences,
     near_duplicate_recordings,
+    near_duplicate_texts,
     sentences,
 )
 from emobridge.learning.storage import make_folder, read_json, write_json
@@ -98,7 +100,7 @@ class Audit:
 
 
 def find_twins(corpus: Corpus, digests: Sequence[str | None], cache: Path) -> Twins:
-    """Return what is equal or nearly equal in a corpus; recordings are compared once and the pairs kept in ``cache``.
+    """Return what is equal or nearly equal in a corpus; it is compared once, and what was found kept in ``cache``.
 
     Args:
         corpus: any corpus.
@@ -110,19 +112,27 @@ def find_twins(corpus: Corpus, digests: Sequence[str | None], cache: Path) -> Tw
         MissingExtraError: scikit-learn is not installed.
     """
     heard = [index for index, digest in enumerate(digests) if digest]
-    key = hashlib.sha256(json.dumps([AUDIO_COSINE, SLOTS, [digests[index] for index in heard]]).encode()).hexdigest()
-    path = make_folder(cache / "near-duplicates") / f"{key}.json"
-    if not heard:
-        pairs: list[list[int]] = []
-    elif path.is_file():
-        pairs = read_json(path)
-    else:
-        found = near_duplicate_recordings(corpus.utterances, heard)
+
+    def compare_recordings() -> Iterator[tuple[int, int]]:
         places = {index: place for place, index in enumerate(heard)}
-        pairs = [[places[first], places[second]] for first, second in found]
-        write_json(path, pairs)
+        for first, second in near_duplicate_recordings(corpus.utterances, heard):
+            yield places[first], places[second]
+
+    def compare_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
+        return _kept(cache, [TEXT_COSINE, list(texts)], lambda: near_duplicate_texts(texts))
+
+    pairs = _kept(cache, [AUDIO_COSINE, SLOTS, [digests[index] for index in heard]], compare_recordings)
     recordings = tuple((heard[first], heard[second]) for first, second in pairs)
-    return Twins(recordings, sentences(corpus.utterances))
+    return Twins(recordings, sentences(corpus.utterances, compare_texts))
+
+
+def _kept(cache: Path, key: Any, compare: Callable[[], Iterable[tuple[int, int]]]) -> list[tuple[int, int]]:
+    """Return the pairs that ``compare`` finds, or found when they were asked for with the same key before."""
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    path = make_folder(cache / "near-duplicates") / f"{name}.json"
+    if not path.is_file():
+        write_json(path, list(compare()))
+    return [(first, second) for first, second in read_json(path)]
 
 
 def audit_split(

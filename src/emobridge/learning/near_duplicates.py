@@ -10,7 +10,7 @@ never a duplicate.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,10 +154,17 @@ class Sentences:
         return frozenset(self.numbers[index] for index in indices) - {-1}
 
 
-def sentences(utterances: Sequence[Utterance]) -> Sentences:
+def sentences(
+    utterances: Sequence[Utterance],
+    find: Callable[[Sequence[str]], Iterable[tuple[int, int]]] = near_duplicate_texts,
+) -> Sentences:
     """Return which sentence each utterance says.
 
     A sentence of fewer than four words counts where it is known to come from a script (the attribute ``situation``).
+
+    Args:
+        utterances: any.
+        find: returns the pairs of texts that nearly equal each other; for who has found them before.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -170,7 +177,7 @@ def sentences(utterances: Sequence[Utterance]) -> Sentences:
     ]
     places = {text: place for place, text in enumerate(dict.fromkeys(text for text in counted if text))}
     near: dict[int, set[int]] = {}
-    for first, second in near_duplicate_texts(list(places)):
+    for first, second in find(list(places)):
         near.setdefault(first, set()).add(second)
         near.setdefault(second, set()).add(first)
     numbers = tuple(places.get(text, -1) for text in counted)

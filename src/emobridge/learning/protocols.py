@@ -205,7 +205,7 @@ def _speaker_partner(corpus: Corpus, _: int) -> FoldFile:
     ]
     rule = (
         "Each speaker is the test part of one fold. Those whom the speaker talks to validate, in the same dialogues; "
-        "training gets all other speakers. (Of IEMOCAP: 8 speakers train, 1 validates, 1 is tested.)"
+        "training gets all other speakers: of IEMOCAP 8 speakers train, 1 validates, 1 is tested."
     )
     guards = tuple(name for name in GUARDS if name != "partner")
     return FoldFile(corpus.name, VERSION, rule, tuple(folds), guards=guards)

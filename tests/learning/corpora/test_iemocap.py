@@ -47,7 +47,7 @@ def test_a_turn_has_all_that_the_release_says_of_it(iemocap: Path) -> None:
     assert man.speaker == "Ses01M"
     assert man.dialogue == "Ses01F_script01_1"
     assert man.audio == iemocap / "Session1/sentences/wav/Ses01F_script01_1/Ses01F_script01_1_M001.wav"
-    assert man.text == "the script01_1 line 31 of M is spoken"
+    assert man.text == turn(corpus, "Ses04F_script01_1_M001").text != turn(corpus, "Ses01F_impro01_M001").text
     assert man.dimensions == {"valence": 3.0, "arousal": 4.0, "dominance": 2.5}
     assert man.votes == {"neu": 1.0, "sad": 1.0}  # outsiders alone: the actors' own lines are kept, not counted
     assert man.duration_s == 0.5
@@ -146,10 +146,10 @@ def test_files_of_another_system_and_windows_letters_are_no_problem(release: Pat
     path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07\x00\x02Mac OS X\xff")
     (release / "Session1" / ".DS_Store").write_bytes(b"\x00")
     words = release / WORDS
-    words.write_bytes(words.read_bytes().replace(b"the impro01 line 0 of F", b"caf\xe9\x92s").replace(b"\n", b"\r\n"))
+    words.write_bytes(words.read_bytes().replace(b"]: ", b"]: caf\xe9\x92s ").replace(b"\n", b"\r\n"))
     corpus = read_corpus("iemocap", release)
     assert corpus.problems == ()
-    assert turn(corpus, "Ses01F_impro01_F000").text == "café’s is spoken in the town of 97"
+    assert turn(corpus, "Ses01F_impro01_F000").text.startswith("café’s ")
 
 
 @pytest.mark.parametrize("folder", ["", "IEMOCAP_full_release", "iemocap"])
