@@ -6,6 +6,7 @@ The label can be heard (pitch and syllable rate) and read (one word of the sente
 import csv
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import BertConfig
 
+from emobridge import cli
 from emobridge.bundle import Bundle
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.corpora import read_corpus
@@ -274,3 +276,24 @@ def iemocap(
 ) -> Path:
     """An invented release in IEMOCAP's layout: 5 sessions, 10 speakers, 40 turns. Do not change it."""
     return write_iemocap(tmp_path_factory.mktemp("release"), iemocap_turns())
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """A function (*arguments) -> (exit status, standard output, standard error), run in an empty folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["emobridge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        output, errors = capfd.readouterr()
+        assert not list((tmp_path / "here").iterdir()), "a command left files in the working directory"
+        assert isinstance(ended.value.code, int | None)
+        return ended.value.code or 0, output, errors
+
+    return run

@@ -161,12 +161,12 @@ def test_a_leak_that_was_allowed_is_the_first_line_and_the_section_tells_the_res
     record = SplitRecord((dataclasses.replace(audit, of=9, only=("label=sad",), excluded=2),), ("speaker",))
     assert leak_line(record) == (
         "**This split leaks, and training was told to go on (--allow-leak speaker).** "
-        "toy: speaker: 1 in both train and validation (one) in all."
+        "toy: speaker: 1 in both train and test (one) in all."
     )
     section = split_section(record)
     assert "**toy**: 6 of 9 utterances, only label=sad; folds: 1; 2 excluded from training. As planted." in section
     assert "- guards against speaker, dialogue, partner, recording, selection\n" in section
-    assert "- **leak**, speaker: 1 in both train and validation (one) in all\n" in section
+    assert "- **leak**, speaker: 1 in both train and test (one) in all\n" in section
     assert f"- shared by design, script: 1 in both train and test ('{SENTENCES[0]}') in all\n" in section
     unguarded = SplitRecord((dataclasses.replace(audit, guards=()),))
     assert leak_line(unguarded) == leak_line(SplitRecord(())) == split_section(SplitRecord(())) == ""

@@ -171,9 +171,9 @@ def test_near_equal_texts_leave_training_and_validation_but_never_the_test_part(
     assert audit_of(fold_file, corpus, tmp_path).folds == {"authors": ()}
     leaky = audit_of(dataclasses.replace(fold_file, excluded=()), corpus, tmp_path)
     assert [(one.kind, one.first, one.second, one.count) for one in leaky.leaks("authors")] == [
-        ("text", "train", "validation", 1),
         ("text", "train", "test", 1),
         ("text", "validation", "test", 1),
+        ("text", "train", "validation", 1),
     ]
 
 

@@ -198,8 +198,10 @@ def _excluded(content: Mapping[str, Any]) -> tuple[Excluded, ...]:
 
 def _part_from_json(part: Mapping[str, Any]) -> Part:
     (kind,) = part
-    if kind in ("speakers", "utterances"):
-        return Part(**{kind: tuple(part[kind])})
+    if kind == "speakers":
+        return Part(speakers=tuple(part["speakers"]))
+    if kind == "utterances":
+        return Part(utterances=tuple(part["utterances"]))
     if kind == "split":
         return Part(split=part["split"])
     return Part(text_hash=(part["text_hash"]["modulus"], part["text_hash"]["remainder"]))
