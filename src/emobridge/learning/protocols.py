@@ -263,13 +263,13 @@ def _sessions(corpus: Corpus, protocol: str) -> dict[str, tuple[str, ...]]:
             given = f"protocol '{protocol}': '{utterance.id}' of {corpus.name} has no session or no speaker"
             raise CorpusError(given, "every utterance needs the columns session and speaker", "choose another one")
         sessions.setdefault(session, set()).add(utterance.speaker)
-    seen = Counter(speaker for speakers in sessions.values() for speaker in speakers)
+    seen = Counter(speaker for speakers in sessions.values() for speaker in sorted(speakers))
     twice = next((speaker for speaker, count in seen.items() if count > 1), None)
     if twice is not None or len(sessions) < 3:
         fault = f"speaker '{twice}' is in several sessions" if twice else f"there are {len(sessions)} sessions"
         given = f"protocol '{protocol}' for {corpus.name}: {fault}"
         raise CorpusError(given, "it needs 3 sessions or more, of different speakers", "choose another one")
-    return {name: tuple(sorted(sessions[name])) for name in sorted(sessions)}
+    return {name: tuple(sorted(sessions[name])) for name in sorted(sessions, key=lambda name: (len(name), name))}
 
 
 def _genders(corpus: Corpus) -> dict[str, str]:
