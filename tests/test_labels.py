@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emobridge.errors import LabelError
-from emobridge.labels import CATEGORIES, CATEGORY_SETS, FOUR_CATEGORIES, Scale, label_map, view_probabilities
+from emobridge.labels import CATEGORIES, CATEGORY_SETS, FOUR_CATEGORIES, Scale, label_map, view_probabilities, views_of
 
 SOURCES = ("crema_d", "ravdess", "emodb", "nemo", "meld", "emorynlp", "iemocap", "msp_podcast", "common")
 maps = pytest.mark.parametrize("target", list(CATEGORY_SETS))
@@ -152,3 +152,9 @@ def test_a_view_of_many_rows_is_the_view_of_each() -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(7), size=(2, 3)).astype(np.float32)
     together = view_probabilities(rows, CATEGORIES, FOUR_CATEGORIES)
     np.testing.assert_array_equal(together[1, 2], view_probabilities(rows[1, 2], CATEGORIES, FOUR_CATEGORIES))
+
+
+def test_a_set_is_a_view_where_no_other_category_would_have_to_be_added_to_one_of_its_own() -> None:
+    views = {name: list(views_of(categories)) for name, categories in CATEGORY_SETS.items()}
+    assert views == {"nine": ["seven", "four"], "seven": ["four"], "six": [], "five": ["four"], "four": []}
+    assert views_of(("angry", "happy", "neutral", "sad", "my own")) == {"four": FOUR_CATEGORIES}

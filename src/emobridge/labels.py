@@ -194,6 +194,19 @@ def label_map(source: str, target: str, labels: tuple[str, ...] = ()) -> LabelMa
     raise LabelError(f"label map target '{target}'", f"valid: {', '.join(valid)}", nearest(target, valid))
 
 
+def views_of(categories: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the category sets that are views of a model's categories, by name: parts that no other category maps into.
+
+    Of six categories four are no view: to call excitement happy, two probabilities would have to be added up.
+    """
+    found = {}
+    for name, view in CATEGORY_SETS.items():
+        known = label_map("common", name).forward
+        if set(view) < set(categories) and not any(known.get(other) for other in set(categories) - set(view)):
+            found[name] = view
+    return found
+
+
 def view_probabilities(
     probabilities: NDArray[np.float32], categories: tuple[str, ...], view: tuple[str, ...]
 ) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from emobridge.bundle import (
 )
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
-from emobridge.labels import CATEGORY_SETS, label_map
+from emobridge.labels import views_of
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, score, score_four
@@ -238,7 +238,6 @@ def _config(
     recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs, domain: Domain | None
 ) -> BundleConfig:
     fusion = system.config.fusion
-    views = {name: view for name, view in CATEGORY_SETS.items() if _is_view(name, view, fusion.categories)}
     calibration = record["calibration"]
     return BundleConfig(
         name=recipe.name,
@@ -248,7 +247,7 @@ def _config(
         architecture={"fusion": fusion.to_dict(), "recipe": record["recipe"]},
         encoders=encoders,
         categories=fusion.categories,
-        views=views,
+        views=views_of(fusion.categories),
         dimensions=tuple(
             DimensionConfig(name, (0.0, 1.0), record["supervision"].get(name, {})) for name in fusion.dimensions
         ),
@@ -268,12 +267,3 @@ def _replace_folder(folder: Path, out: Path) -> None:
     aside = folder.parent / "replaced"
     out.rename(aside)
     folder.rename(out)
-
-
-def _is_view(name: str, view: tuple[str, ...], categories: tuple[str, ...]) -> bool:
-    """Return whether ``view`` is a part of the categories that has no place for any other of them.
-
-    Of six categories four are no view: to call excitement happy they would have to add the two up.
-    """
-    known = label_map("common", name).forward
-    return set(view) < set(categories) and not any(known.get(other) for other in set(categories) - set(view))
