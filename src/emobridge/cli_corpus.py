@@ -29,24 +29,23 @@ def corpus(
     """Count what is in a corpus beside what is published, tell what cannot be used and why, and audit its folds."""
     corpora = load_extra("emobridge.learning.corpora", "train")
     selection = load_extra("emobridge.learning.corpora.selection", "train")
-    whole = corpora.read_corpus(name, root)
-    found = selection.select(whole, only or ())
-    _print_counts(whole, found)
+    found = selection.select(corpora.read_corpus(name, root), only or ())
+    _print_counts(found)
     if leaks or protocol:
         _print_audit(found, protocol)
 
 
-def _print_counts(whole: "Corpus", found: "Corpus") -> None:
+def _print_counts(found: "Corpus") -> None:
     report = load_extra("emobridge.learning.corpora.check", "train").check_corpus(found)
     typer.echo(f"{report.name}: {report.utterances} utterances, {report.hours:.2f} hours, {found.licence}")
-    if found is not whole:
-        typer.echo(f"  {'of':<11}{len(whole.utterances)} utterances that the corpus has")
+    if found.whole is not None:
+        typer.echo(f"  {'of':<11}{found.whole} utterances that the corpus has")
     for title in ("labels", "splits", "genders", "dimensions", "missing"):
         counts = getattr(report, title)
         if counts:
             typer.echo(f"  {title:<11}" + ", ".join(f"{key} {value}" for key, value in counts.items()))
     typer.echo(f"  {'speakers':<11}{len(report.speakers)}")
-    for count in whole.known_counts:
+    for count in found.known_counts:
         differs = "" if count.known == count.found else "  (differs)"
         typer.echo(f"  {'published':<11}{count.what:<24}{count.known:>7}, found {count.found:>7}{differs}")
     for problem in report.problems:

@@ -12,7 +12,7 @@ from emobridge.registry import load_extra
 
 if TYPE_CHECKING:
     from emobridge.learning.evaluation.predictions import Predictions
-    from emobridge.learning.experiment import Report
+    from emobridge.learning.front_ends import Report
     from emobridge.learning.recipe import Recipe
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a packaged recipe.")]
@@ -27,6 +27,40 @@ AllowLeaks = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all.")]
+
+
+def encode(
+    recipe: RecipeName,
+    *,
+    data: Data = None,
+    overrides: Overrides = None,
+    pool_frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Keep the mean of so many acoustic vectors in a row, as acoustic.pool_frames does."),
+    ] = None,
+    threads: Threads = None,
+) -> None:
+    """Put what a recipe's frozen encoders make of its corpora into the cache, once, for all trainings.
+
+    What is done stays done: an interrupted pass goes on where it stopped when the same command is given again.
+    """
+    pooled = [] if pool_frames is None else [f"acoustic.pool_frames={pool_frames}"]
+    chosen = _read(recipe, [*(overrides or []), *pooled], threads)
+    preparation = load_extra("emobridge.learning.preparation", "train")
+    with _progress() as report:
+
+        def tell(what: str, done: int, total: int) -> None:
+            if done == 0:
+                typer.echo(what)
+            report(what, done, total)
+
+        examples = preparation.encode(chosen, data, tell).examples
+    readable = load_extra("emobridge.learning.front_ends", "train").readable_size
+    for things, cache in (("clips", examples.cache), ("texts", examples.text_cache)):
+        if cache is not None and len(cache):
+            typer.echo(f"{cache.folder}: {len(cache):,} {things}, {readable(cache.size_bytes)}")
+    for option in pooled:
+        typer.echo(f"train with --set {option}")
 
 
 def train(

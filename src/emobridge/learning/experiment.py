@@ -5,22 +5,29 @@ stored predictions; what is complete is not done again, and what was interrupted
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
+from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
-from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
+from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.features import DataConfig, Examples, add_perturbed_copies
+from emobridge.learning.evaluation.views import in_own_views
+from emobridge.learning.features import Examples, add_perturbed_copies
+from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.hub_checkpoints import VectorShape
+from emobridge.learning.hub_encoders import HubConfig
 from emobridge.learning.leaks import SplitRecord
+from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
@@ -32,24 +39,31 @@ from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
 
 PREDICTIONS = "predictions.parquet"
+HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
 RUN = "run.json"
 START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
-LINGUISTIC_DIMENSION = 384
-Report = Callable[[str, int, int], None]
 
 
-def no_report(what: str, done: int, total: int) -> None:
-    """Report nothing."""
-
-
-def new_system(recipe: Recipe, examples: Examples) -> EmotionSystem:
-    """Return an untrained system for a recipe and its label set; the linguistic encoder holds its released weights."""
+def new_system(recipe: Recipe, prepared: Prepared) -> EmotionSystem:
+    """Return an untrained system for a recipe and its label set; `minilm` holds its released weights."""
     torch.manual_seed(recipe.seed)
-    fusion = recipe.fusion_config(examples.categories, examples.dimension_names, LINGUISTIC_DIMENSION)
-    system = EmotionSystem(SystemConfig(fusion, recipe.acoustic, recipe.linguistic))
-    if system.linguistic is not None:
+    examples = prepared.examples
+    public = {modality: encoder.shape for modality, encoder in prepared.public.items()}
+    system = EmotionSystem(system_config(recipe, examples.categories, examples.dimension_names, public))
+    if isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_starting_weights()
     return system
+
+
+def system_config(
+    recipe: Recipe, categories: tuple[str, ...], dimensions: tuple[str, ...], public: Mapping[str, VectorShape]
+) -> SystemConfig:
+    """Return a recipe's system for a label set; ``public`` tells what each public encoder gives, by modality."""
+    return SystemConfig(
+        recipe.fusion_config(categories, dimensions, public),
+        recipe.acoustic if isinstance(recipe.acoustic, CompactConfig) else public.get("acoustic"),
+        recipe.linguistic if isinstance(recipe.linguistic, MinilmConfig) else public.get("linguistic"),
+    )
 
 
 def run_fold(
@@ -74,14 +88,12 @@ def run_fold(
     """
     examples = prepared.examples
     started = None if start is None else start.run(examples, parts)
-    digest = _digest(recipe, examples, parts, started)
+    digest = _digest(recipe, prepared, parts, started)
+    fold = _Fold(recipe, variant, parts, folder, digest)
     stored = folder / PREDICTIONS
     if stored.exists():
         _check_run(folder, digest)
-        if recipe.acoustic and (folder / CHECKPOINT).exists() and not (folder / DOMAIN).exists():
-            system = new_system(recipe, examples)
-            system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
-            _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
+        fold.complete(prepared, report)
         return Predictions.read(stored)
     add_perturbed_copies(
         examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
@@ -94,35 +106,84 @@ def run_fold(
         digest=digest,
         folder=folder,
     )
-    system = new_system(recipe, examples)
-    if started is not None and system.linguistic is not None:
-        system.linguistic.load_state_dict(linguistic_weights(started), strict=True)
-    if system.linguistic is not None and system.linguistic.frozen:
-        examples = read_texts(system.linguistic, examples, _labelled(report, "read texts"))
+    system = new_system(recipe, prepared)
+    if started is not None and isinstance(system.linguistic, MinilmEncoder):
+        system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
+    if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+        examples = read_texts(system.linguistic, examples, report)
         setup = replace(setup, examples=examples)
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
-    pairs = Pairs.natural(examples, list(parts.test))
-    predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
-    _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
+    fold.keep_domain(system, examples)
+    fold.keep_held_out(system, examples, calibration)
+    predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
-    predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
+    predictions.write(stored, fold.metadata)
     return predictions
 
 
-def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, copies: int, folder: Path) -> None:
-    """Fit and store what the sound is like that a trained system learned from; its digest is the checkpoint's."""
-    if system.acoustic is None:
-        return
-    # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went there.
-    add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
-    if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
-        save_domain(domain, folder / DOMAIN)
+@dataclass(frozen=True)
+class _Fold:
+    """What a trained fold leaves behind beside its checkpoint; see `run_fold`."""
+
+    recipe: Recipe
+    variant: str
+    parts: Parts
+    folder: Path
+    digest: str
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is remembered beside predictions."""
+        return {"recipe": self.recipe.name, "digest": self.digest, "torch": torch.__version__}
+
+    def predict(
+        self, system: EmotionSystem, examples: Examples, pairs: Pairs, calibration: dict[str, Calibration]
+    ) -> Predictions:
+        """Return what the system says, as this fold's."""
+        fold, variant, seed = self.parts.name, self.variant, self.recipe.seed
+        return predict(system, examples, pairs, calibration, fold=fold, variant=variant, seed=seed)
+
+    def complete(self, prepared: Prepared, report: Report) -> None:
+        """Write what an earlier version did not leave behind, where there is a checkpoint to make it from."""
+        undone = [name for name in (DOMAIN, HELD_OUT) if not (self.folder / name).exists()]
+        if self.recipe.acoustic is None and DOMAIN in undone:
+            undone.remove(DOMAIN)
+        if not undone or not (self.folder / CHECKPOINT).exists():
+            return
+        system, examples = new_system(self.recipe, prepared), prepared.examples
+        system.load_state_dict(load_average(self.folder / CHECKPOINT), strict=True)
+        if DOMAIN in undone:
+            self.keep_domain(system, examples)
+        if HELD_OUT in undone:
+            if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+                examples = read_texts(system.linguistic, examples, report)
+            stored = read_json(self.folder / RUN)["calibration"]
+            self.keep_held_out(system, examples, {name: Calibration(**one) for name, one in stored.items()})
+
+    def keep_held_out(self, system: EmotionSystem, examples: Examples, calibration: dict[str, Calibration]) -> None:
+        """Store what a trained system says of its validation part, under every presence."""
+        pairs = calibration_pairs(examples, self.parts.validation)
+        self.predict(system, examples, pairs, calibration).write(self.folder / HELD_OUT, self.metadata)
+
+    def keep_domain(self, system: EmotionSystem, examples: Examples) -> None:
+        """Fit and store what the sound is like that a trained system learned from."""
+        if system.acoustic is None:
+            return
+        parts, copies = self.parts, self.recipe.training.perturbed_copies
+        # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went
+        # there.
+        add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
+        if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
+            save_domain(domain, self.folder / DOMAIN)
 
 
-def _digest(recipe: Recipe, examples: Examples, parts: Parts, started: Path | None) -> str:
+def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | None) -> str:
     """Return a digest of all that decides a training: recipe, utterances, labels, split and what it starts from."""
+    examples = prepared.examples
     whole = hashlib.sha256(recipe.digest.encode())
+    for encoder in prepared.public.values():
+        whole.update(encoder.fingerprint.encode())
     if started is not None:
         whole.update(read_json(started / RUN)["digest"].encode())
     whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
@@ -160,18 +221,17 @@ class Start:
             CorpusError: the other recipe's split leaks.
             RecipeError: the other recipe has no linguistic encoder, or starts from a third one itself.
         """
-        if recipe.linguistic is None or not recipe.linguistic.start:
+        if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start:
             return None
         other = read_recipe(recipe.linguistic.start)
-        if other.linguistic is None or other.linguistic.start:
+        if not isinstance(other.linguistic, MinilmConfig) or other.linguistic.start:
             raise RecipeError(
                 f"linguistic.start is the recipe '{other.name}'",
                 "a start has a section [linguistic], whose own start is the released weights",
                 "choose another linguistic.start",
             )
         folder = out / START / other.name
-        progress = _labelled(report, f"{other.name}, read corpora")
-        return cls(other, prepare(other, data, folder, progress, allow_leaks), folder, report)
+        return cls(other, prepare(other, data, folder, _of_variant(report, other.name), allow_leaks), folder, report)
 
     def run(self, examples: Examples, parts: Parts) -> Path:
         """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
@@ -193,13 +253,6 @@ class Start:
             "a start must have a fold that learns from nothing that is tested",
             "choose another linguistic.start",
         )
-
-
-def linguistic_weights(run: Path) -> dict[str, torch.Tensor]:
-    """Return the linguistic encoder's averaged weights of a trained fold, by their names within the encoder."""
-    prefix = "linguistic."
-    weights = load_average(run / CHECKPOINT).items()
-    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
 def _check_run(folder: Path, digest: str) -> None:
@@ -239,7 +292,7 @@ def train(
         RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"), allow_leaks)
+    prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
     SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
     start = Start.of(chosen, data, out, report, allow_leaks)
@@ -258,6 +311,9 @@ def crossvalidate(
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
 
+    Confidence is that of the view of each corpus's categories, fitted on the held-out speakers of all these folds but
+    the tested ones (`in_own_views`).
+
     Args:
         recipe, data, out, report, allow_leaks: as for `train`.
         folds: which folds, counted from 1; None: all.
@@ -269,13 +325,12 @@ def crossvalidate(
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     found = []
-    known: dict[tuple[DataConfig, bool], Prepared] = {}  # a variant may learn from other labels or inputs
+    known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
     for variant in (chosen.name, *chosen.variants):
         varied = chosen.variant(variant)
-        inputs = (varied.data, varied.linguistic is None)
+        inputs = (varied.data, *map(_preparing, (varied.acoustic, varied.linguistic)))
         if inputs not in known:
-            progress = _labelled(report, f"{variant}, read corpora")
-            known[inputs] = prepare(varied, data, out, progress, allow_leaks)
+            known[inputs] = prepare(varied, data, out, _of_variant(report, variant), allow_leaks)
         prepared = known[inputs]
         if variant == chosen.name:
             # Of folds that leave a corpus out there is nothing to audit: they test on what they never trained on.
@@ -285,9 +340,12 @@ def crossvalidate(
             there, choose = prepared.left_out, prepared.left_out_fold
         numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
         start = Start.of(varied, data, out, report, allow_leaks)
+        tested, held_out = [], []
         for parts in [choose(number) for number in numbers]:
             folder = out / variant / parts.name
-            found.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
+            tested.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
+            held_out.append(Predictions.read(folder / HELD_OUT))
+        found.append(in_own_views(Predictions.concatenate(tested), Predictions.concatenate(held_out)))
     whole = Predictions.concatenate(found)
     whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole
@@ -317,13 +375,18 @@ def evaluate(
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     loaded = load_bundle(bundle)
-    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"), allow_leaks)
+    prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
     SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
     progress = _labelled(report, f"evaluate {parts.name}")
     predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
     predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
     return predictions
+
+
+def _preparing(section: Any) -> Any:
+    """Return what of an encoder's section decides how corpora are prepared: all of a public one's, nothing of ours."""
+    return section if isinstance(section, HubConfig) else section is None
 
 
 def _of_variant(report: Report, variant: str) -> Report:

@@ -136,12 +136,7 @@ def _kept(cache: Path, key: Any, compare: Callable[[], Iterable[tuple[int, int]]
 
 
 def audit_split(
-    fold_file: FoldFile,
-    corpus: Corpus,
-    folds: Iterable[Fold],
-    twins: Twins,
-    only: Sequence[str] = (),
-    of: int | None = None,
+    fold_file: FoldFile, corpus: Corpus, folds: Iterable[Fold], twins: Twins, only: Sequence[str] = ()
 ) -> Audit:
     """Return what lies in two parts of the folds of a corpus.
 
@@ -151,13 +146,12 @@ def audit_split(
         folds: `folds.resolve` of these two.
         twins: of the corpus.
         only: the conditions that selected the utterances.
-        of: how many utterances there were before; None: as many.
     """
     excluded = {entry.id for parts in fold_file.folds for entry in parts.excluded}
     return Audit(
         corpus=corpus.name,
         utterances=len(corpus.utterances),
-        of=len(corpus.utterances) if of is None else of,
+        of=corpus.whole or len(corpus.utterances),
         only=tuple(only),
         rule=fold_file.rule,
         guards=fold_file.guards,

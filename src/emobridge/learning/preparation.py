@@ -1,7 +1,8 @@
 """A recipe's corpora, read and split: what every training and every evaluation of the recipe starts from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from emobridge.learning.corpora.selection import select
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
 from emobridge.learning.folds import Fold, FoldFile, read_folds, resolve, write_folds
+from emobridge.learning.front_ends import Report, no_report
+from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
+from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder, open_linguistic
 from emobridge.learning.leaks import Audit, Twins, audit_split, check_names, find_twins, refuse_leaks
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
@@ -23,11 +28,14 @@ from emobridge.learning.partners import Partners
 from emobridge.learning.protocols import make_folds, stored_folds
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder
-from emobridge.learning.training.loop import Progress, no_progress
 
 PAIRS_SEED = 7
 PARTS = ("train", "validation", "test")
+logger = logging.getLogger(__name__)
 LEFT_OUT = "without-"  # and the corpus: the name of a fold whose test part is a corpus that it never trained on
+
+
+PublicEncoder = HubAcousticEncoder | HubLinguisticEncoder
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Prepared:
         folds: fold k of every corpus as one.
         left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
             training on the others; none where there is only one.
+        public: modality -> its public encoder; a modality with an encoder of our own is absent.
         audits: of each corpus's folds.
     """
 
@@ -57,6 +66,7 @@ class Prepared:
     examples: Examples
     folds: tuple[Parts, ...]
     left_out: tuple[Parts, ...] = ()
+    public: Mapping[str, PublicEncoder] = field(default_factory=dict)
     audits: tuple[Audit, ...] = ()
 
     def fold(self, number: int) -> Parts:
@@ -98,13 +108,9 @@ class Prepared:
 
 
 def prepare(
-    recipe: Recipe,
-    data: Path | None,
-    run: Path,
-    progress: Progress = no_progress,
-    allow_leaks: Sequence[str] = (),
+    recipe: Recipe, data: Path | None, run: Path, report: Report = no_report, allow_leaks: Sequence[str] = ()
 ) -> Prepared:
-    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), decode what is new, split and audit them.
+    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), encode what is new, split and audit them.
 
     Folds that a rule makes (`make_folds`) are written to the folder ``run`` and read from there from then on.
 
@@ -112,47 +118,79 @@ def prepare(
         recipe: any recipe.
         data: where the corpora are.
         run: a folder for the folds.
-        progress: called with how many utterances are read.
+        report: as for `encode`.
         allow_leaks: kinds of leaks, out of `folds.LEAKS`, that do not make the split refused.
 
     Raises:
-        AudioError, CorpusError: a corpus, a recording or the folds cannot be read, or the split leaks.
-        LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: ``run`` cannot be made.
-        RecipeError: the recipe asks for what the corpora do not have, or names one twice.
+        EmobridgeError: as for `encode`; also for folds that cannot be read, or that leak.
     """
     make_folder(run)
     check_names(allow_leaks)
+    encoded = encode(recipe, data, report)
+    corpora, examples = encoded.corpora, encoded.examples
     entries = recipe.data.corpora
-    whole = [read_corpus(entry.name, data) for entry in entries]
-    corpora = tuple(select(corpus, entry.only or ()) for corpus, entry in zip(whole, entries, strict=True))
-    names = [corpus.name for corpus in corpora]
-    for name in names:
-        if names.count(name) > 1:
-            given = f"data.corpora names {name} twice"
-            raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
-    tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
-    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
     files = [
         _fold_file(corpus, entry.protocol, recipe.evaluation.folds, run)
         for corpus, entry in zip(corpora, entries, strict=True)
     ]
     per_corpus = [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)]
     audits = tuple(
-        audit_split(file, corpus, resolved, _twins(examples, number, corpus), entry.only or (), len(read.utterances))
-        for number, (file, corpus, resolved, entry, read) in enumerate(
-            zip(files, corpora, per_corpus, entries, whole, strict=True)
-        )
+        audit_split(file, corpus, resolved, _twins(examples, number, corpus), entry.only or ())
+        for number, (file, corpus, resolved, entry) in enumerate(zip(files, corpora, per_corpus, entries, strict=True))
     )
     refuse_leaks(audits, allow_leaks)
     folds = _join_folds(corpora, per_corpus)
-    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]), audits)
+    return replace(encoded, folds=folds, left_out=_leave_corpora_out(examples, files, folds[0]), audits=audits)
 
 
 def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
     """Return what is alike in one corpus of the examples; of recordings, those that are used."""
     mine = np.flatnonzero(examples.corpora == number)
     return find_twins(corpus, [examples.frame_keys[row] for row in mine], cache_folder())
+
+
+def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Prepared:
+    """Read the recipe's corpora and put all that its frozen encoders make of them into the cache; without folds.
+
+    Args:
+        recipe: names corpora and encoders.
+        data: where the corpora are; None: EMOBRIDGE_DATA.
+        report: called with what is being done, how much of it is done, and how much there is; before an encoder
+            starts, with how much it will write.
+
+    Raises:
+        AudioError, CorpusError: a corpus or a recording cannot be read.
+        BundleError: a public encoder is not here, incomplete, or not of its modality.
+        LabelError: a table has a label that ``data.categories`` has no place for.
+        OutputError: the disk has no room.
+        RecipeError: the recipe asks for what the corpora or encoders do not have, or names a corpus twice.
+    """
+    corpora = tuple(select(read_corpus(entry.name, data), entry.only or ()) for entry in recipe.data.corpora)
+    names = [corpus.name for corpus in corpora]
+    for name in names:
+        if names.count(name) > 1:
+            given = f"data.corpora names {name} twice"
+            raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
+    heard = open_acoustic(recipe.acoustic) if isinstance(recipe.acoustic, HubAcousticConfig) else None
+    read = open_linguistic(recipe.linguistic) if isinstance(recipe.linguistic, HubLinguisticConfig) else None
+    tokenizer = None
+    if recipe.linguistic:
+        tokenizer = load_tokenizer(starting_weights()) if read is None else read.tokenizer
+    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, report, heard)
+    if read is not None:
+        _tell_of_cut_texts(examples, read)
+        examples = read_texts(read, examples, report)
+    public = {name: one for name, one in (("acoustic", heard), ("linguistic", read)) if one is not None}
+    for encoder in public.values():
+        encoder.release()
+    return Prepared(corpora, examples, (), public=public)
+
+
+def _tell_of_cut_texts(examples: Examples, encoder: HubLinguisticEncoder) -> None:
+    cut = sum(len(ids) == encoder.maximum_tokens for ids in examples.token_ids)
+    if cut:
+        logger.warning("%d texts have %d tokens or more; what is beyond is not read", cut, encoder.maximum_tokens)
 
 
 def _fold_file(corpus: Corpus, protocol: str | None, parts: int, run: Path) -> FoldFile:

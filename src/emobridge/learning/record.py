@@ -1,5 +1,6 @@
 """What a finished training tells export and the model card, as plain values."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def run_record(
         "categories": list(examples.categories),
         "dimensions": list(examples.dimension_names),
         "supervision": _supervision(examples),
+        "sample_rate_hz": examples.front_end.sample_rate_hz,
+        "encoders": _public_encoders(prepared),
         "calibration": {name: one.to_dict() for name, one in calibration.items()},
         "corpora": [
             {
@@ -40,6 +43,12 @@ def run_record(
             for number, corpus in enumerate(prepared.corpora)
         ],
     }
+
+
+def _public_encoders(prepared: Prepared) -> dict[str, dict[str, Any]]:
+    """Return, for each modality with a public encoder, what a bundle needs to name it."""
+    languages = sorted({corpus.language for corpus in prepared.corpora})
+    return {modality: asdict(encoder.named(languages)) for modality, encoder in prepared.public.items()}
 
 
 def _supervision(examples: Examples) -> dict[str, dict[str, str]]:

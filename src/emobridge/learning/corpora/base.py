@@ -85,6 +85,7 @@ class Corpus:
         licence, citation, source: where it comes from and on what terms, for the model card.
         problems: rows or files that were left out, each with its reason.
         known_counts: what is published of the corpus beside what was found; empty where nothing is.
+        whole: how many utterances there were before a part of them was selected; None: these are all.
     """
 
     name: str
@@ -97,3 +98,4 @@ class Corpus:
     source: str
     problems: tuple[str, ...] = ()
     known_counts: tuple[KnownCount, ...] = ()
+    whole: int | None = None

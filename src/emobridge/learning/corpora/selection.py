@@ -38,7 +38,7 @@ def select(corpus: Corpus, conditions: Sequence[str]) -> Corpus:
     if not kept:
         given = f"no utterance of {corpus.name} meets only {' and '.join(repr(condition) for condition in conditions)}"
         raise CorpusError(given, "an utterance must meet every condition", "drop one")
-    return dataclasses.replace(corpus, utterances=kept)
+    return dataclasses.replace(corpus, utterances=kept, whole=corpus.whole or len(corpus.utterances))
 
 
 def _reader(corpus: Corpus, key: str) -> Callable[[Utterance], str | None]:
