@@ -30,7 +30,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     (
         "learning",
         *in_learning(
-            "storage corpora weak_labels near_duplicates folds cache perturbations front_ends features partners "
+            "storage corpora weak_labels near_duplicates folds protocols leaks cache perturbations front_ends features "
+            "partners "
             "speaker_shift batches orders"
         ),
     ),
@@ -42,7 +43,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     in_learning("recipe frozen_texts preparation record report experiment export"),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_learning", "cli"),
+        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
     ),
 )
 DOORS = len(LEVELS)

@@ -103,7 +103,7 @@ def test_own_labels_must_be_shared_and_may_stand_in_any_order(build: Callable[..
     examples = build(first, second)
     assert examples.categories == ("angry", "sad")
     assert_array_equal(examples.targets, [[0, 1], [0, 1]])
-    with pytest.raises(RecipeError, match=r"'own' for toy, third.*'nine', 'seven' or 'four'"):
+    with pytest.raises(RecipeError, match=r"'own' for toy, third.*'nine', 'seven', 'six', 'five' or 'four'"):
         build(first, third)
 
 

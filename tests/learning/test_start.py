@@ -19,7 +19,6 @@ from emobridge.learning.experiment import (
     START,
     Start,
     crossvalidate,
-    linguistic_weights,
     new_system,
     no_report,
     train,
@@ -141,7 +140,7 @@ def test_the_encoder_begins_with_the_weights_that_the_start_ended_with(
     released = new_system(finished.recipe, prepared).linguistic
     assert released is not None
     for fold in (1, 2, 3):
-        started = linguistic_weights(finished.start_of(prepared, fold))
+        started = load_average(finished.start_of(prepared, fold) / CHECKPOINT, "linguistic.")
         ended = load_average(finished.folder / "toy" / f"fold-{fold}" / CHECKPOINT)
         assert started.keys() == released.state_dict().keys()
         assert all(torch.equal(value, ended[f"linguistic.{key}"]) for key, value in started.items())
@@ -232,7 +231,7 @@ def test_what_starts_from_a_training_may_learn_on(
     shutil.copytree(finished.folder / START, tmp_path / "run" / START)
     found = train(recipe_of(finished.recipe.linguistic.start, trainable_layers=1), None, tmp_path / "run")
     assert np.isfinite(found.probabilities).all()
-    started = linguistic_weights(finished.start_of(prepared, 1))
+    started = load_average(finished.start_of(prepared, 1) / CHECKPOINT, "linguistic.")
     ended = load_average(tmp_path / "run" / CHECKPOINT)
     moved = {key for key, value in started.items() if not torch.equal(value, ended[f"linguistic.{key}"])}
     assert moved

@@ -26,6 +26,7 @@ from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.hub_encoders import HubConfig
+from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
@@ -107,7 +108,7 @@ def run_fold(
     )
     system = new_system(recipe, prepared)
     if started is not None and isinstance(system.linguistic, MinilmEncoder):
-        system.linguistic.load_state_dict(linguistic_weights(started), strict=True)
+        system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
     if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
         examples = read_texts(system.linguistic, examples, report)
         setup = replace(setup, examples=examples)
@@ -211,10 +212,13 @@ class Start:
     report: Report
 
     @classmethod
-    def of(cls, recipe: Recipe, data: Path | None, out: Path, report: Report) -> "Start | None":
+    def of(
+        cls, recipe: Recipe, data: Path | None, out: Path, report: Report, allow_leaks: Sequence[str] = ()
+    ) -> "Start | None":
         """Return what ``recipe`` starts from, None for the released weights.
 
         Raises:
+            CorpusError: the other recipe's split leaks.
             RecipeError: the other recipe has no linguistic encoder, or starts from a third one itself.
         """
         if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start:
@@ -227,7 +231,7 @@ class Start:
                 "choose another linguistic.start",
             )
         folder = out / START / other.name
-        return cls(other, prepare(other, data, folder, _of_variant(report, other.name)), folder, report)
+        return cls(other, prepare(other, data, folder, _of_variant(report, other.name), allow_leaks), folder, report)
 
     def run(self, examples: Examples, parts: Parts) -> Path:
         """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
@@ -251,13 +255,6 @@ class Start:
         )
 
 
-def linguistic_weights(run: Path) -> dict[str, torch.Tensor]:
-    """Return the linguistic encoder's averaged weights of a trained fold, by their names within the encoder."""
-    prefix = "linguistic."
-    weights = load_average(run / CHECKPOINT).items()
-    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
-
-
 def _check_run(folder: Path, digest: str) -> None:
     found = read_json(folder / RUN)["digest"]
     if found != digest:
@@ -269,7 +266,13 @@ def _check_run(folder: Path, digest: str) -> None:
 
 
 def train(
-    recipe: str | Path | Recipe, data: Path | None, out: Path, fold: int = 1, report: Report = no_report
+    recipe: str | Path | Recipe,
+    data: Path | None,
+    out: Path,
+    fold: int = 1,
+    report: Report = no_report,
+    *,
+    allow_leaks: Sequence[str] = (),
 ) -> Predictions:
     """Train a recipe on one fold and return the predictions for its test part; the run's folder can be exported.
 
@@ -279,18 +282,20 @@ def train(
         out: the run's folder; the same folder resumes.
         fold: counted from 1.
         report: called with what is being done, how much of it is done, and how much there is.
+        allow_leaks: kinds of leaks (keys of `folds.LEAKS`) that are trained with all the same; the report tells.
 
     Raises:
-        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
+        AudioError, CorpusError: a corpus, a recording or the folds cannot be read, or the split leaks.
         BundleError: the run's checkpoint is damaged or belongs to another training.
         LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: ``out`` is no folder.
         RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, report)
+    prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
-    start = Start.of(chosen, data, out, report)
+    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
+    start = Start.of(chosen, data, out, report, allow_leaks)
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
 
 
@@ -302,6 +307,7 @@ def crossvalidate(
     report: Report = no_report,
     *,
     leave_corpus_out: bool = False,
+    allow_leaks: Sequence[str] = (),
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
 
@@ -309,7 +315,7 @@ def crossvalidate(
     the tested ones (`in_own_views`).
 
     Args:
-        recipe, data, out, report: as for `train`.
+        recipe, data, out, report, allow_leaks: as for `train`.
         folds: which folds, counted from 1; None: all.
         leave_corpus_out: instead of the folds of speakers take those of corpora (`Prepared.left_out`), named
             ``without-`` and the corpus: trained on the others, tested on all of this one.
@@ -324,13 +330,16 @@ def crossvalidate(
         varied = chosen.variant(variant)
         inputs = (varied.data, *map(_preparing, (varied.acoustic, varied.linguistic)))
         if inputs not in known:
-            known[inputs] = prepare(varied, data, out, _of_variant(report, variant))
+            known[inputs] = prepare(varied, data, out, _of_variant(report, variant), allow_leaks)
         prepared = known[inputs]
+        if variant == chosen.name:
+            # Of folds that leave a corpus out there is nothing to audit: they test on what they never trained on.
+            SplitRecord(() if leave_corpus_out else prepared.audits, tuple(allow_leaks)).write(out)
         there, choose = prepared.folds, prepared.fold
         if leave_corpus_out:
             there, choose = prepared.left_out, prepared.left_out_fold
         numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
-        start = Start.of(varied, data, out, report)
+        start = Start.of(varied, data, out, report, allow_leaks)
         tested, held_out = [], []
         for parts in [choose(number) for number in numbers]:
             folder = out / variant / parts.name
@@ -349,6 +358,8 @@ def evaluate(
     out: Path,
     fold: int = 1,
     report: Report = no_report,
+    *,
+    allow_leaks: Sequence[str] = (),
 ) -> Predictions:
     """Return what a bundle says of a recipe's test part, through the same graphs that predict for users.
 
@@ -356,7 +367,7 @@ def evaluate(
         bundle: its folder; None is the model that comes with emobridge.
         recipe: corpora, label set and folds come from it; nothing is trained.
         out: folder for the predictions, and for the folds of a corpus that has no fold file.
-        data, fold, report: as for `train`.
+        data, fold, report, allow_leaks: as for `train`.
 
     Raises:
         BundleError: there is no bundle, or a damaged one.
@@ -364,8 +375,9 @@ def evaluate(
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     loaded = load_bundle(bundle)
-    prepared = prepare(chosen, data, out, report)
+    prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
+    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
     progress = _labelled(report, f"evaluate {parts.name}")
     predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
     predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})

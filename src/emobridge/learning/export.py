@@ -30,7 +30,7 @@ from emobridge.bundle import (
 )
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
-from emobridge.labels import CATEGORY_SETS
+from emobridge.labels import views_of
 from emobridge.learning.compact import CompactEncoder
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
@@ -112,7 +112,7 @@ def _views(run: Path, recipe: Recipe, config: BundleConfig) -> dict[str, ViewCon
             folders.append(folder)
     held_out = Predictions.concatenate([Predictions.read(folder / HELD_OUT) for folder in folders])
     held_out = untested(held_out, Predictions.read(run / PREDICTIONS))
-    common = {name: view for name, view in CATEGORY_SETS.items() if set(view) < set(config.categories)}
+    common = views_of(config.categories)
     views = {name: fit_view(held_out, view, config.presences) for name, view in common.items()}
     for corpus, categories in corpus_categories(held_out).items():
         if set(categories) < set(config.categories):

@@ -16,10 +16,10 @@ from pydantic import Field, NonNegativeFloat
 from tokenizers import Tokenizer
 
 from emobridge.audio import load_audio
-from emobridge.errors import CorpusError, RecipeError, nearest
+from emobridge.errors import RecipeError, nearest
 from emobridge.labels import LabelMap, Scale, label_map
 from emobridge.learning.cache import ArrayCache
-from emobridge.learning.corpora.base import Corpus, Utterance
+from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
 from emobridge.learning.front_ends import FrontEnd, FunctionalsFrontEnd, Report, encode_clips, no_report
 from emobridge.learning.perturbations import VERSION, perturb
 from emobridge.learning.weak_labels import weak_dimensions
@@ -37,6 +37,10 @@ class CorpusConfig:
         weight: how often it is drawn, beside the square root of its size.
         weak_dimensions: give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
         categories: learn its categories at all.
+        only: conditions ``key=value,value`` that every utterance must meet (`select`), as in
+            ``["label=ang,hap,exc,neu,sad", "situation=improvised"]``; left out: all utterances.
+        protocol: a rule (`PROTOCOLS`) or a fold file (``.json``); left out: the checked-in fold file of the corpus,
+            else the authors' split, else speakers dealt to ``evaluation.folds`` parts.
     """
 
     name: str
@@ -44,6 +48,8 @@ class CorpusConfig:
     weight: NonNegativeFloat = 1.0
     weak_dimensions: bool = False
     categories: bool = True
+    only: tuple[str, ...] | None = None
+    protocol: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,13 @@ class DataConfig:
 
     Attributes:
         corpora: one or more.
-        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven`` or ``four``.
+        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven``, ``six``, ``five`` or ``four``.
         dimensions: names of the continuous labels that the model gives.
         votes: learn the raters' votes as a distribution where there are votes; else the one label.
     """
 
     corpora: Annotated[tuple[CorpusConfig, ...], Field(min_length=1)]
-    categories: Literal["own", "nine", "seven", "four"] = "own"
+    categories: Literal["own", "nine", "seven", "six", "five", "four"] = "own"
     dimensions: tuple[str, ...] = ()
     votes: bool = True
 
@@ -150,7 +156,7 @@ def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str
         raise RecipeError(
             f"data.categories 'own' for {', '.join(corpus.name for corpus in with_labels)}",
             "corpora of one recipe must share their labels",
-            "use data.categories = 'nine', 'seven' or 'four'",
+            "use data.categories = 'nine', 'seven', 'six', 'five' or 'four'",
         )
     return labels[0] if labels else ()
 
@@ -228,18 +234,9 @@ def _audio_digests(pairs: Sequence[Pair], report: Report) -> list[str | None]:
     """Return the key of each recording, the SHA-256 of its file; None where there is none, or it is not used."""
     keys: list[str | None] = []
     for _, _, entry, utterance in pairs:
-        audio = utterance.audio if "acoustic" in entry.modalities else None
-        try:
-            keys.append(None if audio is None else _digest(audio))
-        except OSError as error:
-            raise CorpusError(f"{utterance.corpus}: {audio}", str(error.strerror), "check the corpus") from error
+        keys.append(sound_digest(utterance) if "acoustic" in entry.modalities else None)
         report("read corpora", len(keys), len(pairs))
     return keys
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def add_perturbed_copies(

@@ -13,16 +13,19 @@ from emobridge.errors import RecipeError
 from emobridge.learning.cache import cache_folder
 from emobridge.learning.corpora import read_corpus
 from emobridge.learning.corpora.base import Corpus
+from emobridge.learning.corpora.selection import select
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
-from emobridge.learning.folds import Fold, FoldFile, checked_in_folds, make_folds, read_folds, resolve, write_folds
+from emobridge.learning.folds import Fold, FoldFile, read_folds, resolve, write_folds
 from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
 from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder, open_linguistic
+from emobridge.learning.leaks import Audit, Twins, audit_split, check_names, find_twins, refuse_leaks
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
 from emobridge.learning.partners import Partners
+from emobridge.learning.protocols import make_folds, stored_folds
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder
 
@@ -56,6 +59,7 @@ class Prepared:
         left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
             training on the others; none where there is only one.
         public: modality -> its public encoder; a modality with an encoder of our own is absent.
+        audits: of each corpus's folds.
     """
 
     corpora: tuple[Corpus, ...]
@@ -63,6 +67,7 @@ class Prepared:
     folds: tuple[Parts, ...]
     left_out: tuple[Parts, ...] = ()
     public: Mapping[str, PublicEncoder] = field(default_factory=dict)
+    audits: tuple[Audit, ...] = ()
 
     def fold(self, number: int) -> Parts:
         """Return fold ``number``, counted from 1: utterances with any of the inputs that the recipe uses.
@@ -102,22 +107,47 @@ class Prepared:
         return parts
 
 
-def prepare(recipe: Recipe, data: Path | None, run: Path, report: Report = no_report) -> Prepared:
-    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), encode what is new, and split them.
+def prepare(
+    recipe: Recipe, data: Path | None, run: Path, report: Report = no_report, allow_leaks: Sequence[str] = ()
+) -> Prepared:
+    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), encode what is new, split and audit them.
 
-    A corpus without a checked-in fold file gets folds by the rule of `make_folds`, written to the folder ``run`` and
-    read from there from then on.
+    Folds that a rule makes (`make_folds`) are written to the folder ``run`` and read from there from then on.
+
+    Args:
+        recipe: any recipe.
+        data: where the corpora are.
+        run: a folder for the folds.
+        report: as for `encode`.
+        allow_leaks: kinds of leaks, out of `folds.LEAKS`, that do not make the split refused.
 
     Raises:
         OutputError: ``run`` cannot be made.
-        EmobridgeError: as for `encode`; also for folds that cannot be read.
+        EmobridgeError: as for `encode`; also for folds that cannot be read, or that leak.
     """
     make_folder(run)
+    check_names(allow_leaks)
     encoded = encode(recipe, data, report)
     corpora, examples = encoded.corpora, encoded.examples
-    files = [_fold_file(corpus, recipe, run) for corpus in corpora]
-    folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
-    return replace(encoded, folds=folds, left_out=_leave_corpora_out(examples, files, folds[0]))
+    entries = recipe.data.corpora
+    files = [
+        _fold_file(corpus, entry.protocol, recipe.evaluation.folds, run)
+        for corpus, entry in zip(corpora, entries, strict=True)
+    ]
+    per_corpus = [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)]
+    audits = tuple(
+        audit_split(file, corpus, resolved, _twins(examples, number, corpus), entry.only or ())
+        for number, (file, corpus, resolved, entry) in enumerate(zip(files, corpora, per_corpus, entries, strict=True))
+    )
+    refuse_leaks(audits, allow_leaks)
+    folds = _join_folds(corpora, per_corpus)
+    return replace(encoded, folds=folds, left_out=_leave_corpora_out(examples, files, folds[0]), audits=audits)
+
+
+def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
+    """Return what is alike in one corpus of the examples; of recordings, those that are used."""
+    mine = np.flatnonzero(examples.corpora == number)
+    return find_twins(corpus, [examples.frame_keys[row] for row in mine], cache_folder())
 
 
 def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Prepared:
@@ -136,7 +166,7 @@ def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Pre
         OutputError: the disk has no room.
         RecipeError: the recipe asks for what the corpora or encoders do not have, or names a corpus twice.
     """
-    corpora = tuple(read_corpus(entry.name, data) for entry in recipe.data.corpora)
+    corpora = tuple(select(read_corpus(entry.name, data), entry.only or ()) for entry in recipe.data.corpora)
     names = [corpus.name for corpus in corpora]
     for name in names:
         if names.count(name) > 1:
@@ -163,12 +193,13 @@ def _tell_of_cut_texts(examples: Examples, encoder: HubLinguisticEncoder) -> Non
         logger.warning("%d texts have %d tokens or more; what is beyond is not read", cut, encoder.maximum_tokens)
 
 
-def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:
-    if corpus.name in checked_in_folds():
-        return read_folds(corpus.name)
-    path = run / f"folds-{corpus.name}.json"
+def _fold_file(corpus: Corpus, protocol: str | None, parts: int, run: Path) -> FoldFile:
+    """Return the folds by a protocol; what a rule makes is kept in ``run``."""
+    if stored := stored_folds(corpus, protocol):
+        return stored
+    path = run / f"folds-{corpus.name}{f'-{protocol}' if protocol else ''}.json"
     if not path.exists():
-        write_folds(make_folds(corpus, recipe.evaluation.folds), path)
+        write_folds(make_folds(corpus, parts, protocol), path)
     return read_folds(path)
 
 

@@ -17,7 +17,7 @@ from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag
 from emobridge.errors import RecipeError, nearest
 from emobridge.labels import MODALITIES
 from emobridge.learning.compact import CompactConfig
-from emobridge.learning.features import DataConfig
+from emobridge.learning.features import CorpusConfig, DataConfig
 from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.hub_speech import HubAcousticConfig
 from emobridge.learning.hub_text import HubLinguisticConfig
@@ -273,12 +273,17 @@ def _check_variants(recipe: Recipe) -> None:
             if ours != theirs:
                 given = f"variant '{name}' sets data.{key} to {theirs!r}"
                 raise RecipeError(given, f"the recipe itself has {ours!r}", "variants share what they are judged on")
-        ours, theirs = ([entry.name for entry in one.data.corpora] for one in (recipe, varied))
+        ours, theirs = ([_judged_on(entry) for entry in one.data.corpora] for one in (recipe, varied))
         if ours != theirs:
             given = f"variant '{name}' has the corpora {', '.join(theirs)}"
             raise RecipeError(
                 given, f"the recipe itself has {', '.join(ours)}", "variants share what they are judged on"
             )
+
+
+def _judged_on(entry: CorpusConfig) -> str:
+    conditions = "".join(f" only {condition}" for condition in entry.only or ())
+    return f"{entry.name}{conditions}{f' by {entry.protocol}' if entry.protocol else ''}"
 
 
 def override(values: dict[str, Any], key: str, value: Any) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, compare, score, score_four
+from emobridge.learning.leaks import SplitRecord
+from emobridge.learning.report.split import leak_line, split_section
 from emobridge.learning.report.tables import (
     comparison_table,
     confidence_table,
@@ -25,6 +27,8 @@ NOTE = (
 def write_report(predictions: Predictions, reference: str, folder: Path, resamples: int) -> str:
     """Score stored predictions, write both files, and return the report as Markdown.
 
+    Where the folder holds the record of the split, the report tells it; a leak that was allowed is its first line.
+
     Args:
         predictions: of one or several variants.
         reference: the variant that the others are compared with.
@@ -36,6 +40,8 @@ def write_report(predictions: Predictions, reference: str, folder: Path, resampl
     scores = {name: score(part, resamples) for name, part in parts.items()}
     write_json(folder / "scores.json", {name: one.to_dict() for name, one in scores.items()})
     page = _page(scores, parts, reference, resamples)
+    if split := SplitRecord.read(folder):
+        page = "\n\n".join(filter(None, [leak_line(split), page + "\n" + split_section(split)])).rstrip() + "\n"
     with replacing(folder / "report.md") as partial:
         partial.write_text(page, encoding="utf-8")
     return page
