@@ -5,6 +5,7 @@ stored predictions; what is complete is not done again, and what was interrupted
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,19 +17,21 @@ from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
-from emobridge.learning.evaluation.estimates import Pairs, calibrate, predict
-from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
+from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 from emobridge.learning.features import DataConfig, Examples, add_perturbed_copies
 from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.grid import Grid, Plan, plan
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
-from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
+from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare, read_examples
 from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.record import run_record
+from emobridge.learning.record import cost_since, run_record, shared_speakers, write_experiment
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
+from emobridge.learning.transcript_sources import table_digest, with_transcripts
 
 PREDICTIONS = "predictions.parquet"
 RUN = "run.json"
@@ -71,7 +74,7 @@ def run_fold(
         start: what trains the linguistic encoder that this one starts from; None: the released one.
         report: called with what is being done, how much of it is done, and how much there is.
     """
-    examples = prepared.examples
+    examples, start_s = prepared.examples, time.perf_counter()
     started = None if start is None else start.run(examples, parts)
     digest = _digest(recipe, examples, parts, started)
     stored = folder / PREDICTIONS
@@ -99,14 +102,46 @@ def run_fold(
     if system.linguistic is not None and system.linguistic.frozen:
         examples = read_texts(system.linguistic, examples, _labelled(report, "read texts"))
         setup = replace(setup, examples=examples)
+    resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     pairs = Pairs.natural(examples, list(parts.test))
     predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
     _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
-    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
+    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost_since(start_s, resumed)))
     predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
     return predictions
+
+
+def run_transcripts(
+    recipe: Recipe, variant: str, prepared: Prepared, parts: Parts, folder: Path, report: Report = no_report
+) -> list[Predictions]:
+    """Return what a trained fold says of its test part when it reads other transcripts: `Recipe.transcripts`.
+
+    Args:
+        recipe, variant, prepared, parts, report: as for `run_fold`, which has been done.
+        folder: of the training; each transcript's predictions are stored there too.
+
+    Raises:
+        CorpusError: a table of transcripts cannot be read, or names none of the utterances.
+    """
+    found = []
+    for name, table in (recipe.transcripts or {}).items() if recipe.linguistic else ():
+        stored, digest = folder / f"predictions-{name}.parquet", table_digest(Path(table))
+        if not stored.exists() or read_metadata(stored).get("transcripts") != digest:
+            corpora = with_transcripts(prepared.corpora, Path(table), heard=recipe.acoustic is not None)
+            examples = read_examples(recipe, corpora, _labelled(report, f"read {name}"))
+            system = new_system(recipe, examples)
+            system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
+            if system.linguistic is not None and system.linguistic.frozen:
+                examples = read_texts(system.linguistic, examples, _labelled(report, f"read texts of {name}"))
+            fitted = read_json(folder / RUN)["calibration"].items()
+            calibration = {presence: Calibration(**values) for presence, values in fitted}
+            pairs = Pairs.natural(examples, list(parts.test))
+            labels = {"fold": parts.name, "variant": f"{variant}@{name}", "seed": recipe.seed}
+            predict(system, examples, pairs, calibration, **labels).write(stored, {"transcripts": digest})
+        found.append(Predictions.read(stored))
+    return found
 
 
 def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, copies: int, folder: Path) -> None:
@@ -243,6 +278,8 @@ def crossvalidate(
     report: Report = no_report,
     *,
     leave_corpus_out: bool = False,
+    seeds: Sequence[int] | None = None,
+    grid: Grid | None = None,
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
 
@@ -251,30 +288,49 @@ def crossvalidate(
         folds: which folds, counted from 1; None: all.
         leave_corpus_out: instead of the folds of speakers take those of corpora (`Prepared.left_out`), named
             ``without-`` and the corpus: trained on the others, tested on all of this one.
+        seeds: every training is done with each; None: with the recipe's own.
+        grid: whose variants are run in the place of the recipe's own.
 
     Raises:
-        EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of.
+        EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of, and a grid that asks
+            nothing of the recipe.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    planned = Plan(chosen) if grid is None else plan(grid, chosen)
+    asked = list(dict.fromkeys(seeds or [chosen.seed]))
     found = []
     known: dict[tuple[DataConfig, bool], Prepared] = {}  # a variant may learn from other labels or inputs
-    for variant in (chosen.name, *chosen.variants):
-        varied = chosen.variant(variant)
+    for variant in (chosen.name, *planned.recipe.variants):
+        varied = planned.recipe.variant(variant)
         inputs = (varied.data, varied.linguistic is None)
         if inputs not in known:
             known[inputs] = prepare(varied, data, out, _labelled(report, f"{variant}, read corpora"))
         prepared = known[inputs]
-        there, choose = prepared.folds, prepared.fold
-        if leave_corpus_out:
-            there, choose = prepared.left_out, prepared.left_out_fold
-        numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
-        start = Start.of(varied, data, out, report)
-        for parts in [choose(number) for number in numbers]:
-            folder = out / variant / parts.name
-            found.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
+        parted = _chosen_folds(prepared, folds, leave_corpus_out)
+        if variant == chosen.name:
+            told = None if grid is None else {"name": grid.name, **planned.to_dict()}
+            audit = [shared_speakers(prepared, parts) for parts in parted]
+            write_experiment(out, chosen, prepared, [parts.name for parts in parted], asked, told, audit)
+        for seed in asked:
+            seeded, place = replace(varied, seed=seed), out / variant
+            named = variant if seed == chosen.seed else f"{variant}, seed {seed}"
+            place = place if seed == chosen.seed else place / f"seed-{seed}"
+            start = Start.of(seeded, data, out, report)
+            for parts in parted:
+                told_of = _of_variant(report, named)
+                found.append(run_fold(seeded, variant, prepared, parts, place / parts.name, start, told_of))
+                found += run_transcripts(seeded, variant, prepared, parts, place / parts.name, told_of)
     whole = Predictions.concatenate(found)
     whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole
+
+
+def _chosen_folds(prepared: Prepared, folds: Sequence[int] | None, leave_corpus_out: bool) -> list[Parts]:
+    there, choose = prepared.folds, prepared.fold
+    if leave_corpus_out:
+        there, choose = prepared.left_out, prepared.left_out_fold
+    numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
+    return [choose(number) for number in numbers]
 
 
 def evaluate(

@@ -1,8 +1,8 @@
 """A recipe's corpora, read and split: what every training and every evaluation of the recipe starts from."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,14 @@ class Prepared:
         folds: fold k of every corpus as one.
         left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
             training on the others; none where there is only one.
+        rules: corpus -> how its folds were made, in words.
     """
 
     corpora: tuple[Corpus, ...]
     examples: Examples
     folds: tuple[Parts, ...]
     left_out: tuple[Parts, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     def fold(self, number: int) -> Parts:
         """Return fold ``number``, counted from 1: utterances with any of the inputs that the recipe uses.
@@ -111,11 +113,21 @@ def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = n
         if names.count(name) > 1:
             given = f"data.corpora names {name} twice"
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
-    tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
-    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
+    examples = read_examples(recipe, corpora, progress)
     files = [_fold_file(corpus, recipe, run) for corpus in corpora]
     folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
-    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]))
+    rules = {file.corpus: file.rule for file in files}
+    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]), rules)
+
+
+def read_examples(recipe: Recipe, corpora: Sequence[Corpus], progress: Progress = no_progress) -> Examples:
+    """Return the examples of a recipe's corpora; what the cache holds is not decoded again.
+
+    Raises:
+        AudioError, CorpusError, LabelError, RecipeError: as for `prepare`.
+    """
+    tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
+    return build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
 
 
 def cache_folder() -> Path:

@@ -1,8 +1,15 @@
 """What a finished training tells export and the model card, as plain values."""
 
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from emobridge.labels import MODALITIES
@@ -10,19 +17,29 @@ from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
 from emobridge.learning.preparation import Parts, Prepared
 from emobridge.learning.recipe import Recipe
+from emobridge.learning.storage import make_folder, write_json
 from emobridge.version import __version__
+
+EXPERIMENT = "experiment.json"
+_PACKAGES = ("numpy", "torch", "transformers", "scikit-learn", "scipy")
 
 
 def run_record(
-    recipe: Recipe, prepared: Prepared, parts: Parts, calibration: dict[str, Calibration], digest: str
+    recipe: Recipe,
+    prepared: Prepared,
+    parts: Parts,
+    calibration: dict[str, Calibration],
+    digest: str,
+    cost: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what export and the model card need to know of a training."""
+    """Return what export, the model card and the report need to know of a training."""
     examples = prepared.examples
     return {
         "emobridge": __version__,
         "digest": digest,
         "recipe": recipe.to_dict(),
         "fold": parts.name,
+        "cost": dict(cost),
         "categories": list(examples.categories),
         "dimensions": list(examples.dimension_names),
         "supervision": _supervision(examples),
@@ -40,6 +57,102 @@ def run_record(
             for number, corpus in enumerate(prepared.corpora)
         ],
     }
+
+
+def write_experiment(
+    out: Path,
+    recipe: Recipe,
+    prepared: Prepared,
+    folds: Sequence[str],
+    seeds: Sequence[int],
+    grid: Mapping[str, Any] | None,
+    audit: Sequence[str],
+    allowed_leaks: Sequence[str] = (),
+) -> None:
+    """Write what was run, on what and how, for the report: `EXPERIMENT` in the folder of a crossvalidation.
+
+    Args:
+        out: the folder.
+        recipe, prepared: its own, not a variant's.
+        folds, seeds: that were run.
+        grid: what `Plan` says of the grid, as plain values; None without one.
+        audit: what was found where two parts of a fold should share nothing, a line each.
+        allowed_leaks: leaks that were allowed by name, which the report says first.
+    """
+    corpora = [
+        {
+            "corpus": corpus.name,
+            "language": corpus.language,
+            "licence": corpus.licence,
+            "citation": corpus.citation,
+            "source": corpus.source,
+            "utterances": len(corpus.utterances),
+            "speakers": len({utterance.speaker for utterance in corpus.utterances} - {None}) or None,
+            "rule": prepared.rules.get(corpus.name, ""),
+        }
+        for corpus in prepared.corpora
+    ]
+    record = {
+        "recipe": recipe.to_dict(),
+        "digest": recipe.digest,
+        "folds": list(folds),
+        "seeds": list(seeds),
+        "grid": None if grid is None else dict(grid),
+        "corpora": corpora,
+        "audit": list(audit),
+        "allowed_leaks": list(allowed_leaks),
+        "versions": versions(),
+    }
+    write_json(make_folder(out) / EXPERIMENT, record)
+
+
+def shared_speakers(prepared: Prepared, parts: Parts) -> str:
+    """Return in words how many speakers and dialogues two parts of a fold share, texts without sound aside."""
+    found = []
+    for field in ("speaker", "dialogue"):
+        names = [
+            {
+                (one.corpus, getattr(one, field))
+                for one in map(prepared.examples.utterances.__getitem__, rows)
+                if one.audio
+            }
+            for rows in (parts.train, parts.validation, parts.test)
+        ]
+        known = [{name for name in part if name[1] is not None} for part in names]
+        pairs = (known[0] & known[1], known[0] & known[2], known[1] & known[2])
+        found.append(f"{len(set.union(*pairs))} {field}s")
+    return f"{parts.name}: {' and '.join(found)} in two parts"
+
+
+def versions() -> dict[str, str]:
+    """Return what computed the result: Python, emobridge, the packages that decide figures, and the machine."""
+    found = {"emobridge": __version__, "python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return found | {"machine": f"{platform.system()} {platform.machine()}"}
+
+
+def cost_since(start_s: float, resumed: bool) -> dict[str, Any]:
+    """Return what a training took: wall-clock seconds since ``start_s`` and the process's peak of resident memory.
+
+    Args:
+        start_s: `time.perf_counter` when it began.
+        resumed: whether it went on from a checkpoint, so that the seconds are those of its last part.
+    """
+    return {
+        "seconds": round(time.perf_counter() - start_s, 1),
+        "resumed": resumed,
+        "peak_memory_mb": _peak_memory_mb(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _peak_memory_mb() -> int | None:
+    try:
+        import resource
+    except ModuleNotFoundError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 def _supervision(examples: Examples) -> dict[str, dict[str, str]]:

@@ -100,8 +100,8 @@ def test_confusions_are_counts_with_shares_of_the_true_category() -> None:
 def test_comparisons_show_signed_differences_and_the_share_of_resamples() -> None:
     nan = math.nan
     differences = {
-        "both": {"unweighted_average_recall": Difference(0.1, -0.02, 0.22, 0.04)},
-        "few": {"unweighted_average_recall": Difference(0.1, nan, nan, nan)},
+        "both": {"unweighted_average_recall": Difference(0.1, -0.02, 0.22, 0.04, 0.06, 9)},
+        "few": {"unweighted_average_recall": Difference(0.1, nan, nan, nan, nan, 1)},
     }
     table = tables.comparison_table({"one": ONE, "both": BOTH, "few": BOTH}, "one", differences)
     assert cells(table) == [
