@@ -36,7 +36,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     in_learning("attention model losses modality_masking compact minilm hub_encoders system weak_teaching"),
     in_learning("training evaluation domain"),
-    in_learning("recipe preparation frozen_texts record report experiment export"),
+    in_learning("recipe grid preparation transcript_sources frozen_texts record report experiment export"),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
         *("cli_predict", "cli_report", "cli_learning", "cli"),

@@ -166,6 +166,7 @@ for command in (
     cli_learning.corpus,
     cli_learning.train,
     cli_learning.crossvalidate,
+    cli_learning.compare,
     cli_learning.evaluate,
     cli_learning.export,
 ):

@@ -138,8 +138,10 @@ def run_transcripts(
             fitted = read_json(folder / RUN)["calibration"].items()
             calibration = {presence: Calibration(**values) for presence, values in fitted}
             pairs = Pairs.natural(examples, list(parts.test))
-            labels = {"fold": parts.name, "variant": f"{variant}@{name}", "seed": recipe.seed}
-            predict(system, examples, pairs, calibration, **labels).write(stored, {"transcripts": digest})
+            judged = predict(
+                system, examples, pairs, calibration, fold=parts.name, variant=f"{variant}@{name}", seed=recipe.seed
+            )
+            judged.write(stored, {"transcripts": digest})
         found.append(Predictions.read(stored))
     return found
 

@@ -262,7 +262,7 @@ def _check_variants(recipe: Recipe) -> None:
 
 
 def override(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``a.b.c`` in nested tables in place; a whole number steps into a list (``data.corpora.0.weight``), ``*`` into all of it.
+    """Set ``a.b.c`` in nested tables in place; ``*`` steps into all of a list, a whole number into one.
 
     Raises:
         RecipeError: the path leads through something that is not a table.

@@ -1,4 +1,4 @@
-"""What a finished training tells export and the model card, as plain values."""
+"""What a finished training tells export, the model card and the report, as plain values."""
 
 import importlib.metadata
 import platform
@@ -110,18 +110,18 @@ def shared_speakers(prepared: Prepared, parts: Parts) -> str:
     """Return in words how many speakers and dialogues two parts of a fold share, texts without sound aside."""
     found = []
     for field in ("speaker", "dialogue"):
-        names = [
-            {
-                (one.corpus, getattr(one, field))
-                for one in map(prepared.examples.utterances.__getitem__, rows)
-                if one.audio
-            }
-            for rows in (parts.train, parts.validation, parts.test)
+        named = [
+            {(one.corpus, getattr(one, field)) for one in map(prepared.examples.utterances.__getitem__, rows)}
+            for rows in _spoken(prepared, parts)
         ]
-        known = [{name for name in part if name[1] is not None} for part in names]
-        pairs = (known[0] & known[1], known[0] & known[2], known[1] & known[2])
-        found.append(f"{len(set.union(*pairs))} {field}s")
+        train, validation, test = ({name for name in part if name[1] is not None} for part in named)
+        found.append(f"{len((train & validation) | (train & test) | (validation & test))} {field}s")
     return f"{parts.name}: {' and '.join(found)} in two parts"
+
+
+def _spoken(prepared: Prepared, parts: Parts) -> list[list[int]]:
+    heard = [utterance.audio is not None for utterance in prepared.examples.utterances]
+    return [[int(row) for row in rows if heard[row]] for rows in (parts.train, parts.validation, parts.test)]
 
 
 def versions() -> dict[str, str]:

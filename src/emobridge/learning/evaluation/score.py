@@ -130,6 +130,22 @@ def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Sco
     return dataclasses.replace(whole, corpora=parts)
 
 
+def fold_means(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, Interval]:
+    """Return the mean over folds of each metric but those of confidence, with its interval over speakers.
+
+    Args:
+        predictions, resamples, seed: as for `score`. A resample's mean is over the folds whose speakers it draws and
+            that define the metric.
+    """
+    system, folds = measured(predictions, confidence=False), predictions.folds
+
+    def means(rows: NDArray[np.intp]) -> dict[str, float]:
+        values = [system.measure(rows[folds[rows] == fold]) for fold in _distinct(folds[rows])]
+        return {name: _spread({str(place): one[name] for place, one in enumerate(values)}).mean for name in values[0]}
+
+    return bootstrap_intervals(Measured(means, system.units), resamples, seed)
+
+
 def score_four(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, Scores]:
     """Return the scores of each corpus in the view ``four``, where corpora differ in what else they label.
 
