@@ -22,6 +22,7 @@ class Group:
         corpus, name: which; a speaker's or a gender's.
         utterances, speakers: how many different ones.
         metrics: name -> figure, of UAR, WAR and each CCC; of one speaker without interval.
+        gender: of the speaker or of all; empty where the corpus does not say.
     """
 
     corpus: str
@@ -29,6 +30,7 @@ class Group:
     utterances: int
     speakers: int
     metrics: Mapping[str, Interval]
+    gender: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def by_speaker(predictions: Predictions) -> tuple[Group, ...]:
             rows = np.flatnonzero(mine & (predictions.speakers == name))
             values = _shown(system.measure(rows))
             metrics = {metric: Interval(value, np.nan, np.nan) for metric, value in values.items()}
-            groups.append(Group(corpus, name, len(set(predictions.ids[rows].tolist())), 1, metrics))
+            count, gender = len(set(predictions.ids[rows].tolist())), str(predictions.genders[rows[0]])
+            groups.append(Group(corpus, name, count, 1, metrics, gender))
     return tuple(groups)
 
 
@@ -74,7 +77,8 @@ def by_gender(predictions: Predictions, resamples: int = 1000, seed: int = 0) ->
             part = predictions.select((predictions.corpora == corpus) & (predictions.genders == gender))
             system = _only_shown(measured(part, confidence=False))
             metrics = bootstrap_intervals(system, resamples, seed)
-            groups.append(Group(corpus, gender, len(set(part.ids.tolist())), len(set(part.speakers.tolist())), metrics))
+            counts = len(set(part.ids.tolist())), len(set(part.speakers.tolist()))
+            groups.append(Group(corpus, gender, *counts, metrics, gender))
     return tuple(groups)
 
 

@@ -154,9 +154,10 @@ def _what_was_run(report: Report) -> list[Section]:
         for one in facts.corpora
     ]
     head = ["corpus", "utterances", "speakers", "licence", "folds"]
+    note = "" if facts.digest else "Of this run only the numbers of one training part are known."
     return [
         Section("What was run", table=Table(["what", "value"], [row for row in rows if row[1]])),
-        Section("Corpora", table=Table(head, corpora)),
+        Section("Corpora", note, Table(head, corpora)),
     ]
 
 
@@ -199,7 +200,8 @@ def _questions(report: Report) -> list[Section]:
             name: {test.metric for test in report.tests.get(variant, ()) if test.significant}
             for name, variant in members.items()
         }
-        table = tables.score_cells({name: report.scores[variant] for name, variant in members.items()}, of="system")
+        own = {name: report.scores[variant] for name, variant in members.items()}
+        table = tables.score_cells(own, "system", list(told))
         drawing = [drawings.systems(figures, told, sure)] if told else []
         found.append(Section(asked.title, QUESTION_NOTE, table, drawing))
     return found
@@ -282,7 +284,9 @@ def _for_whom(report: Report) -> list[Section]:
         ]
         rows = [_spread(report.speakers, metric) for metric in metrics]
         head = ["metric", "speakers", "lowest", "", "median", "highest", "", "sd"]
-        note = "Each dot is a speaker, from lowest to highest; the line is the figure of all together."
+        genders = sorted({one.gender for one in report.speakers} - {""})
+        kinds = f"; filled: {genders[0]}, hollow: {', '.join(genders[1:])}" if len(genders) > 1 else ""
+        note = f"Each dot is a speaker, from lowest to highest{kinds}; the line is the figure of all together."
         found.append(Section(f"{name}: speakers", note, Table(head, rows), drawn))
     if report.genders:
         found.append(Section(f"{name}: genders", table=tables.group_cells(report.genders, "gender")))

@@ -19,7 +19,7 @@ from emobridge.pictures.markup import Markup, element
 from emobridge.pictures.palette import category_colours
 
 WIDTH_PX, ROW_PX, LABEL_PX, TOP_PX, FOOT_PX, GAP_PX = 880, 24, 190, 26, 24, 28
-PLANE_PX, MARGIN_PX, CELL_PX = 300, 44, 62
+PLANE_PX, MARGIN_PX, CELL_PX = 256, 44, 62
 MOST_POINTS, CALIBRATION_BINS, NAMED_SPEAKERS = 1500, 10, 30
 
 
@@ -65,32 +65,29 @@ def systems(
         told: metric -> how the panel is headed, in order.
         sure: system -> metrics in which it differs from the reference by the paired test.
     """
-    panel_px = (WIDTH_PX - LABEL_PX - GAP_PX * (len(told) - 1)) / len(told)
+    panel_px = (WIDTH_PX - LABEL_PX - GAP_PX * len(told)) / len(told)
     bottom_px = TOP_PX + ROW_PX * len(rows)
     names = [
         element("text", name, x=LABEL_PX - 12, y=TOP_PX + ROW_PX * (row + 0.5) + 4, text_anchor="end", class_="name")
         for row, name in enumerate(rows)
     ]
-    panels = []
+    panels: list[Markup] = []
     for place, (metric, heading) in enumerate(told.items()):
         left_px = LABEL_PX + place * (panel_px + GAP_PX)
         figures = {name: one[metric] for name, one in rows.items() if metric in one}
-        axis = around(list(figures.values()), left_px, left_px + panel_px)
-        base = next(iter(rows.values())).get(metric)
+        known = {name: one for name, one in figures.items() if not math.isnan(one.value)}
+        axis = around(list(known.values()), left_px, left_px + panel_px)
+        panels += [element("text", heading, x=left_px, y=14, class_="head"), *_ticks_below(axis, TOP_PX, bottom_px)]
+        if base := known.get(next(iter(rows))):
+            x_px = axis(base.value)
+            panels.append(element("line", class_="base", x1=x_px, x2=x_px, y1=TOP_PX, y2=bottom_px))
         panels += [
-            element("text", heading, x=left_px, y=14, class_="head"),
-            _ticks_below(axis, TOP_PX, bottom_px),
-            element("line", class_="base", x1=axis(base.value), x2=axis(base.value), y1=TOP_PX, y2=bottom_px)
-            if base is not None and not math.isnan(base.value)
-            else "",
-            [
-                _mark(axis, figures[name], TOP_PX + ROW_PX * (row + 0.5), row == 0 or metric in sure.get(name, set()))
-                for row, name in enumerate(rows)
-                if name in figures and not math.isnan(figures[name].value)
-            ],
+            _mark(axis, known[name], TOP_PX + ROW_PX * (row + 0.5), row == 0 or metric in sure.get(name, set()))
+            for row, name in enumerate(rows)
+            if name in known
         ]
     label = "Figures with 95 % intervals over speakers; the table says the same in numbers"
-    return _drawing(WIDTH_PX, bottom_px + FOOT_PX, label, [*names, *(part for panel in panels for part in panel)])
+    return _drawing(WIDTH_PX, bottom_px + FOOT_PX, label, [*names, *panels])
 
 
 def _mark(axis: Axis, figure: Interval, y_px: float, filled: bool) -> Markup:
@@ -211,9 +208,12 @@ def calibration(predictions: Predictions) -> Markup:
 
 
 def speakers(groups: Sequence[Group], metric: str, heading: str, pooled: float) -> Markup:
-    """Return each speaker's figure, from lowest to highest, with genders told apart; the line is that of all pooled."""
+    """Return each speaker's figure, from lowest to highest; the line is that of all pooled.
+
+    A hollow dot is a speaker of another gender than the first one in alphabetical order.
+    """
     ranked = sorted((one for one in groups if not math.isnan(_value(one, metric))), key=lambda one: _value(one, metric))
-    figures = [one.metrics[metric] for one in ranked]
+    figures, first = [one.metrics[metric] for one in ranked], min((one.gender for one in ranked), default="")
     axis = around([*figures, Interval(pooled, pooled, pooled)], 210, 24)
     left_px, right_px = 48, WIDTH_PX - 10
     step_px = (right_px - left_px) / max(1, len(ranked))
@@ -229,14 +229,15 @@ def speakers(groups: Sequence[Group], metric: str, heading: str, pooled: float) 
     for place, one in enumerate(ranked):
         x_px = left_px + (place + 0.5) * step_px
         title = element("title", f"{one.name}: {_value(one, metric):.3f}, {one.utterances} utterances")
-        marks.append(element("circle", title, cx=x_px, cy=axis(_value(one, metric)), r=4.5, class_="dot"))
+        kind = "dot" if one.gender == first else "dot hollow"
+        marks.append(element("circle", title, cx=x_px, cy=axis(_value(one, metric)), r=4.5, class_=kind))
         if len(ranked) <= NAMED_SPEAKERS:
             turned = f"translate({x_px + 4:.1f} 222) rotate(-90)"
             marks.append(element("text", one.name, transform=turned, text_anchor="end", class_="soft"))
     line = element("line", class_="base", x1=left_px, x2=right_px, y1=axis(pooled), y2=axis(pooled))
     head = element("text", heading, x=left_px, y=14, class_="head")
-    height_px = 300 if len(ranked) <= NAMED_SPEAKERS else 222
-    return _drawing(WIDTH_PX, height_px, f"{heading} of each speaker", [head, *ticks, line, *marks])
+    names_px = 7 * max(len(one.name) for one in ranked) + 8 if len(ranked) <= NAMED_SPEAKERS else 0
+    return _drawing(WIDTH_PX, 222 + names_px, f"{heading} of each speaker", [head, *ticks, line, *marks])
 
 
 def _value(group: Group, metric: str) -> float:
@@ -248,7 +249,7 @@ def _square_axes() -> tuple[Axis, Axis]:
 
 
 def _square_size() -> tuple[int, int]:
-    return MARGIN_PX + PLANE_PX + 60, PLANE_PX + 48
+    return MARGIN_PX + PLANE_PX + 36, PLANE_PX + 48
 
 
 def _frame(x: Axis, y: Axis, across: str, upwards: str) -> list[Markup]:

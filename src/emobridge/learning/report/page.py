@@ -51,8 +51,14 @@ def _table(table: Table) -> Markup:
 
 
 def _cells(row: Sequence[str]) -> list[Markup]:
-    return [element("td", cell, class_="figure" if _is_figure(cell) else None) for cell in row]
+    return [element("td", *_lines(cell), class_="figure" if _is_figure(cell) else None) for cell in row]
+
+
+def _lines(cell: str) -> list[Markup | str]:
+    """Return a cell with its interval, if it ends in one, on a line of its own, so that wide tables fit on paper."""
+    value, separator, interval = cell.partition(" [")
+    return [value, element("small", f"[{interval}")] if separator and cell.endswith("]") else [cell]
 
 
 def _is_figure(cell: str) -> bool:
-    return cell[:1].isdigit() or cell[:2] in {"< "} or (cell[:1] in "+-–" and len(cell.split()) < 4)
+    return cell[:1].isdigit() or cell[:1] in {"+", "-", "–", "<"}
