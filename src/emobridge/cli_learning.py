@@ -138,9 +138,8 @@ def compare(
     if shared:
         one, other = comparison.shared(one, other)
     tests = comparison.paired_tests(one, other, resamples)
-    typer.echo(
-        f"{len(set(one.ids.tolist()))} utterances, a speaker is one observation; p is corrected over all tests\n"
-    )
+    judged = len(set(zip(one.corpora.tolist(), one.ids.tolist(), strict=True)))
+    typer.echo(f"{judged} utterances; a speaker is one observation, and all tests share one error rate of 5 %\n")
     typer.echo(tables.comparison_cells({name: tests}, other_name if other_name != name else second).markdown())
 
 

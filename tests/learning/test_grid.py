@@ -61,7 +61,7 @@ def test_a_question_that_does_not_apply_is_left_out_with_its_reason(name: str) -
 def test_a_grid_that_asks_nothing_says_why(toy_recipe: Callable[..., Recipe]) -> None:
     grid = Grid("one", {"tokens": Question("?", {"t": {"model.bridge_tokens": 2}}, ("bridge", "linguistic"))})
     values = toy_recipe(model={"fusion": "concat", "width": 16, "refinement_layers": 0})
-    with pytest.raises(RecipeError, match="asks nothing of recipe 'toy'; tokens: .* no bridge tokens and no corpus"):
+    with pytest.raises(RecipeError, match=r"asks nothing of recipe 'toy'; tokens: .* no bridge tokens and no corpus"):
         plan(grid, values)
 
 

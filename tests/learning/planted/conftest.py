@@ -1,7 +1,7 @@
 """A corpus in which it is known what can be learned from what: valence stands in the words, arousal is in the voice.
 
-A category is a corner of the valence-arousal plane, so that it takes both. All utterances are rated, but few of those that
-are trained on have a category, so that dimensions can help categories. Speakers have voices of their own.
+A category is a corner of the valence-arousal plane, so that it takes both. All utterances are rated, but few of those
+that are trained on have a category, so that dimensions can help categories. Speakers have voices of their own.
 """
 
 import csv
@@ -94,7 +94,8 @@ def recipe_of(table: Path) -> Recipe:
         "model": {"fusion": "concat", "width": 32, "refinement_layers": 0, "dropout": 0.1},
         "masking": {"start": 0.0},
         "training": {
-            "steps": 150, "checkpoint_steps": 150, "learning_rate": 3e-3, "streams": [{"batch_size": 48, "balance": 0.0}]
+            "steps": 150, "checkpoint_steps": 150, "learning_rate": 3e-3,
+            "streams": [{"batch_size": 48, "balance": 0.0}],
         },
     })  # fmt: skip
 

@@ -60,7 +60,7 @@ def test_both_modalities_beat_each_and_the_paired_test_says_so(planted: Report, 
 
 def test_dimensions_help_categories_and_the_paired_test_says_so(planted: Report) -> None:
     test = test_of(planted, "categories", UAR)
-    assert test.reference > test.value + 0.03
+    assert test.reference > test.value + 0.05
     assert test.significant
 
 
@@ -71,4 +71,4 @@ def test_where_nothing_was_planted_all_is_chance_and_no_test_finds_anything(noth
     for system in nothing.scores:
         assert value(nothing, system, UAR) == pytest.approx(0.25, abs=0.1)
         for metric in (VALENCE, AROUSAL):
-            assert system == "categories" or abs(value(nothing, system, metric)) < 0.15
+            assert system == "categories" or abs(value(nothing, system, metric)) < 0.3
