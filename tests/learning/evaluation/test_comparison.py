@@ -59,14 +59,12 @@ def made(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", ["ten equal speakers", "ten unequal speakers"])
-def test_where_nothing_differs_a_test_rejects_as_seldom_as_it_says(shape: str) -> None:
+def test_where_nothing_differs_a_test_rejects_as_seldom_as_it_says() -> None:
     generator = np.random.default_rng(11)
     rejected: dict[str, int] = {}
     some = 0
     for trial in range(TRIALS):
-        sizes = np.full(10, 20) if "unequal" not in shape else generator.integers(10, 30, 10)
-        found = paired_tests(*clustered(generator, sizes), RESAMPLES, trial)
+        found = paired_tests(*clustered(generator, generator.integers(10, 30, 10)), RESAMPLES, trial)
         for test in found:
             rejected[test.metric] = rejected.get(test.metric, 0) + (test.p < 0.05)
         some += any(test.significant for test in found)
@@ -116,10 +114,10 @@ def test_of_a_mean_the_test_is_students_test_on_speakers() -> None:
     both = clustered(generator, np.full(12, 20), gain=0.5)
     right = [(side.probabilities.argmax(axis=1) == side.truth_indices).reshape(12, 20).mean(axis=1) for side in both]
     oracle = stats.ttest_rel(*right)
-    difference = comparison.compare(*both, 4000, confidence=False)["weighted_average_recall"]
+    difference = comparison.compare(*both, 1500, confidence=False)["weighted_average_recall"]
     low, high, p = comparison._student(difference)
     assert difference.standard_error == pytest.approx(stats.sem(right[0] - right[1]), rel=0.05)
-    assert p == pytest.approx(oracle.pvalue, rel=0.2)
+    assert p == pytest.approx(oracle.pvalue, rel=0.3)
     assert (low, high) == pytest.approx(tuple(oracle.confidence_interval()), abs=0.01)
 
 
