@@ -68,11 +68,11 @@ class Conversation:
         return len(self.sides) / RATE_HZ
 
 
-def converse(data: Path, corpus: str, speakers: Sequence[str], seconds: float, seed: int = 0) -> Conversation:
+def converse(data: Path | None, corpus: str, speakers: Sequence[str], seconds: float, seed: int = 0) -> Conversation:
     """Return a conversation of ``speakers`` of a corpus, at least ``seconds`` long; clips come again when all were.
 
     Args:
-        data: folder of the corpora.
+        data: folder of the corpora; None: EMOBRIDGE_DATA.
         corpus: one with sound.
         speakers: two of its speakers, or more.
         seconds: how long to talk.

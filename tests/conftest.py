@@ -24,6 +24,7 @@ from emobridge.bundle import (
     EncoderConfigs,
     LinguisticConfig,
     TrainingCorpus,
+    ViewConfig,
     seal_bundle,
 )
 from emobridge.encoders.functionals import FunctionalsSettings
@@ -119,7 +120,13 @@ def _toy_config(modalities: tuple[str, ...]) -> BundleConfig:
             acoustic if "acoustic" in modalities else None, linguistic if "linguistic" in modalities else None
         ),
         categories=CATEGORIES,
-        views={"four": FOUR_CATEGORIES},
+        views={
+            "four": ViewConfig(
+                FOUR_CATEGORIES,
+                dict(zip(presences, (0.7, 1.3, 0.9), strict=False)),
+                dict(zip(presences, (0.6, 0.7, 0.75), strict=False)),
+            )
+        },
         dimensions=tuple(
             DimensionConfig(name, (0.0, 1.0), {"acoustic": "weak", "linguistic": "rated"}) for name in DIMENSIONS
         ),

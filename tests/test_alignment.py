@@ -81,3 +81,9 @@ def test_words_far_from_every_turn_are_counted() -> None:
     words = Transcript((Span("so", 4.4, 4.6), Span("far away", 15.0, 16.0)))
     assert stray_words(words, [A, B]) == 2
     assert stray_words(None, [A]) == stray_words(words, []) == 0
+
+
+def test_only_a_word_that_has_a_span_of_its_own_has_times_of_its_own() -> None:
+    words = Transcript((Span("yes", 1.0, 1.5), Span("so happy", 2.0, 3.0), Span("untimed")))
+    ((yes, so, happy, untimed),) = place_words(words, [A])
+    assert (yes.own_times_s, so.own_times_s, happy.own_times_s, untimed.own_times_s) == ((1.0, 1.5), None, None, None)

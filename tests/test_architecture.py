@@ -26,20 +26,26 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "registry", "labels", "results"),
     ("decoding", "audio", "graphs", "speech", "quality", "segmentation", "transcripts"),
     ("encoders", "speakers", "bundle", "runtime"),
-    ("timeline", "alignment", "sources", "planning", "hearing", "predict", "pictures", "writers", "plots"),
+    ("timeline", "alignment", "sources", "planning", "hearing", "stream", "predict", "pictures", "writers", "plots"),
     (
         "learning",
         *in_learning(
-            "storage corpora weak_labels near_duplicates folds cache perturbations features partners speaker_shift "
-            "batches orders"
+            "storage corpora weak_labels near_duplicates folds protocols leaks cache perturbations front_ends features "
+            "partners "
+            "speaker_shift batches orders"
         ),
     ),
-    in_learning("attention model losses modality_masking compact minilm hub_encoders system weak_teaching"),
+    in_learning(
+        "attention model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech hub_text "
+        "system weak_teaching"
+    ),
     in_learning("training evaluation domain"),
-    in_learning("recipe grid preparation transcript_sources frozen_texts record report experiment export"),
+    in_learning(
+        "recipe grid frozen_texts preparation transcript_sources record report experiment crossvalidation export"
+    ),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "cli_learning", "cli"),
+        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
     ),
 )
 DOORS = len(LEVELS)

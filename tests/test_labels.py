@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emobridge.errors import LabelError
-from emobridge.labels import CATEGORIES, CATEGORY_SETS, FOUR_CATEGORIES, Scale, label_map, view_probabilities
+from emobridge.labels import CATEGORIES, CATEGORY_SETS, FOUR_CATEGORIES, Scale, label_map, view_probabilities, views_of
 
-SOURCES = ("crema_d", "ravdess", "emodb", "nemo", "meld", "emorynlp", "common")
-maps = pytest.mark.parametrize("target", ["nine", "seven", "four"])
+SOURCES = ("crema_d", "ravdess", "emodb", "nemo", "meld", "emorynlp", "iemocap", "msp_podcast", "common")
+maps = pytest.mark.parametrize("target", list(CATEGORY_SETS))
 sources = pytest.mark.parametrize("source", SOURCES)
 ends = st.floats(-1e6, 1e6)
 
@@ -47,13 +47,26 @@ def test_a_smaller_set_is_the_nine_class_map_without_what_it_has_no_place_for(so
         assert smaller.translate(raw) == (category if category in CATEGORY_SETS[target] else None)
 
 
-def test_each_set_of_categories_begins_with_the_next_smaller_one() -> None:
-    assert [len(names) for names in CATEGORY_SETS.values()] == [9, 7, 4]
+def test_each_set_of_categories_begins_with_the_next_smaller_one_of_its_kind() -> None:
+    assert [len(names) for names in CATEGORY_SETS.values()] == [9, 7, 6, 5, 4]
     for name, names in CATEGORY_SETS.items():
         assert len(set(names)) == len(names)
         assert label_map("common", name).target == names
         assert names[:4] == FOUR_CATEGORIES
-        assert names[:7] == CATEGORIES[: len(names)]
+    assert CATEGORY_SETS["nine"][:7] == CATEGORY_SETS["seven"] == CATEGORIES
+    assert CATEGORY_SETS["six"][:5] == CATEGORY_SETS["five"]
+
+
+@sources
+def test_excitement_is_happiness_and_frustration_is_lost_unless_the_set_has_them(source: str) -> None:
+    nine, six, five = (label_map(source, target) for target in ("nine", "six", "five"))
+    for raw, category in nine.forward.items():
+        if six.translate(raw) == "excited":
+            assert category == five.translate(raw) == "happy"
+        elif six.translate(raw) == "frustrated":
+            assert (category, five.translate(raw)) == (None, "frustrated")
+        else:
+            assert six.translate(raw) == five.translate(raw) == (category if category in FOUR_CATEGORIES else None)
 
 
 def test_calm_and_bored_are_categories_of_nine_and_of_no_smaller_set() -> None:
@@ -62,7 +75,7 @@ def test_calm_and_bored_are_categories_of_nine_and_of_no_smaller_set() -> None:
         ("emodb", "boredom", "bored"),
         ("mine", "bored", "bored"),
     ):
-        assert [label_map(source, target).translate(raw) for target in CATEGORY_SETS] == [category, None, None]
+        assert [label_map(source, target).translate(raw) for target in CATEGORY_SETS] == [category] + 4 * [None]
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, unique=True))
@@ -98,7 +111,7 @@ def test_lost_votes_are_dropped_and_the_rest_renormalised() -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: label_map("meld", "eight"), r"'eight'; valid: own, nine, seven, four"),
+        (lambda: label_map("meld", "eight"), r"'eight'; valid: own, nine, seven, six, five, four"),
         (lambda: label_map("meld", "nin"), r"did you mean 'nine'\?"),
         (lambda: label_map("meld", "seven").translate("joyy"), r"'joyy'.*meld-seven v1.*did you mean 'joy'\?"),
         (lambda: label_map("meld", "seven").translate("JOY"), r"'JOY'.*did you mean 'joy'\?"),
@@ -139,3 +152,9 @@ def test_a_view_of_many_rows_is_the_view_of_each() -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(7), size=(2, 3)).astype(np.float32)
     together = view_probabilities(rows, CATEGORIES, FOUR_CATEGORIES)
     np.testing.assert_array_equal(together[1, 2], view_probabilities(rows[1, 2], CATEGORIES, FOUR_CATEGORIES))
+
+
+def test_a_set_is_a_view_where_no_other_category_would_have_to_be_added_to_one_of_its_own() -> None:
+    views = {name: list(views_of(categories)) for name, categories in CATEGORY_SETS.items()}
+    assert views == {"nine": ["seven", "four"], "seven": ["four"], "six": [], "five": ["four"], "four": []}
+    assert views_of(("angry", "happy", "neutral", "sad", "my own")) == {"four": FOUR_CATEGORIES}

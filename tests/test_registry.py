@@ -22,3 +22,9 @@ def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_extra_that_is_there_is_its_module() -> None:
     assert load_extra("json", "train") is sys.modules["json"]
+
+
+def test_an_entry_whose_extra_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "emobridge.learning.hub_text", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'emobridge\[train\]'"):
+        load_entry({"text": "emobridge.learning.hub_text:named_linguistic"}, "text", "train")

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emobridge.errors import OutputError
-from emobridge.results import Result, Segment, Summary, TurningPoint
+from emobridge.results import Result, Segment, Summary, TurningPoint, Word
 
 shares = st.floats(0, 1)
 names = st.sampled_from(["angry", "happy", "neutral"])
@@ -29,6 +29,7 @@ segments = st.builds(
     modalities=st.sampled_from([(), ("acoustic",), ("linguistic",), ("acoustic", "linguistic")]),
     flags=st.lists(st.sampled_from(["too_short", "silence"])).map(tuple),
     abstain=st.none() | st.sampled_from(["silence", "out_of_domain"]),
+    words=st.lists(st.builds(Word, texts, times, times), max_size=3).map(tuple),
 )
 points = st.builds(TurningPoint, times, names, shares, shares, st.none() | texts)
 summaries = st.builds(
@@ -60,9 +61,10 @@ def test_a_result_there_and_back_is_itself(result: Result) -> None:
     assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
-def test_results_written_before_there_were_turning_points_are_read() -> None:
-    result = Result("a.wav", 0.0, {}, (), {"A": Summary(1.0)}, Summary(1.0))
+def test_results_written_before_there_were_turning_points_and_words_are_read() -> None:
+    result = Result("a.wav", 1.0, {}, (Segment(0.0, 1.0),), {"A": Summary(1.0)}, Summary(1.0))
     old = result.to_dict()
+    del old["segments"][0]["words"]
     for summary in (old["summary"], old["speakers"]["A"]):
         del summary["turning_points"]
     assert Result.from_dict(old) == result
@@ -72,6 +74,11 @@ def test_results_written_before_there_were_turning_points_are_read() -> None:
 @given(results)
 def test_rows_hold_every_segment_with_the_same_columns(result: Result) -> None:
     rows = result.to_rows()
+    if not result.segments:
+        (row,) = rows
+        assert (row["file"], row["start_s"], row["end_s"]) == (result.file, 0.0, result.duration_s)
+        assert {value for name, value in row.items() if name not in ("file", "start_s", "end_s")} == {None, ""}
+        return
     assert len(rows) == len(result.segments)
     assert len({tuple(row) for row in rows}) <= 1
     for row, segment in zip(rows, result.segments, strict=True):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -16,6 +16,9 @@ from emobridge.segmentation import (
     LONGEST_S,
     PADDING_S,
     SHORTEST_PAUSE_S,
+    STAYING_PROBABILITY,
+    Stretch,
+    UtteranceStream,
     cut_long,
     cut_out,
     tiles,
@@ -45,6 +48,64 @@ def test_utterances_are_in_order_without_overlap_and_within_the_recording(pieces
     assert edges_s == sorted(edges_s)
     assert all(0.0 <= edge_s <= track.duration_s for edge_s in edges_s)
     assert all(start_s < end_s for start_s, end_s in utterances(track))
+
+
+growing = st.lists(st.tuples(st.integers(1, 60), st.sampled_from([0.0, 0.4, 0.9])), min_size=1, max_size=40) | runs
+
+
+def in_parts(track: SpeechTrack, step: int) -> Iterator[tuple[list[Stretch], UtteranceStream, float]]:
+    """Yield what is final with each part of so many chunks, the stream, and how many seconds it holds."""
+    stream = UtteranceStream()
+    for start in range(0, len(track), step):
+        part = slice(start, start + step)
+        speech = track.speech[part]
+        new = stream.add(SpeechTrack(speech, track.level_db[part], len(speech) * CHUNK_SAMPLES))
+        yield new, stream, min(start + step, len(track)) * CHUNK_S - stream.needed_s
+    yield stream.end(), stream, 0.0
+
+
+def longest_doubt_s(track: SpeechTrack) -> float:
+    """Return how long, at most, it goes on without a pause that nobody knows whether it is speech."""
+    longest = start = spoken = pause = 0
+    for place, value in enumerate(track.speech):
+        pause = 0 if value >= STAYING_PROBABILITY else pause + 1
+        if pause >= round(SHORTEST_PAUSE_S / CHUNK_S):
+            start, spoken = place + 1, 0
+        spoken += value >= SPEECH_PROBABILITY
+        longest = max(longest, place + 1 - start if spoken * CHUNK_S < SPEECH_S else 0)
+    return longest * CHUNK_S
+
+
+@settings(deadline=None, max_examples=300)
+@given(growing, st.integers(1, 100))
+def test_a_track_that_grows_gives_what_the_whole_gives(pieces: list[tuple[int, float]], step: int) -> None:
+    track = track_of(pieces)
+    assume(longest_doubt_s(track) < LONGEST_S)
+    found, needed_s = [], 0.0
+    for new, stream, _ in in_parts(track, step):
+        assert all(start_s >= needed_s for start_s, _ in new)
+        needed_s = stream.needed_s
+        found += new
+    assert np.ravel(found) == pytest.approx(np.ravel(utterances(track)))
+
+
+@settings(deadline=None)
+@given(growing, st.integers(1, 100), st.sampled_from([0.0, 0.4, 0.9]))
+def test_what_a_track_that_grows_holds_is_bounded_whatever_comes(
+    pieces: list[tuple[int, float]], step: int, end: float
+) -> None:
+    track = track_of([*pieces, (3000, end)])
+    assert max(held_s for _, _, held_s in in_parts(track, step)) < 2 * LONGEST_S + step * CHUNK_S + 4
+
+
+def test_an_utterance_is_final_after_its_pause_and_one_without_pause_as_it_goes_on() -> None:
+    pause = round(JOINING_PAUSE_S / CHUNK_S) + 1
+    parts = in_parts(track_of([(10, 0.0), (60, 0.9), (400, 0.0)]), 1)
+    assert next(place for place, (new, _, _) in enumerate(parts, 1) if new) == 70 + pause
+    parts = in_parts(track_of([(2000, 0.9)]), 1)
+    times_s = [place * CHUNK_S for place, (new, _, _) in enumerate(parts, 1) if new]
+    assert times_s[0] < LONGEST_S + 2
+    assert all(other - one < LONGEST_S + 2 for one, other in pairwise(times_s))
 
 
 @settings(deadline=None)

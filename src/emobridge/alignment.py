@@ -20,15 +20,22 @@ NEAR_S = 1.0  # a word that far from every turn is not one of a recogniser's or 
 
 @dataclass(frozen=True)
 class PlacedWord:
-    """A word and the moment of its middle, in seconds from the start of the file."""
+    """A word in its turn.
+
+    Attributes:
+        text: the word.
+        time_s: the moment of its middle, in seconds from the start of the file.
+        own_times_s: its start and end where the transcript has these, None where it has times of more than a word.
+    """
 
     text: str
     time_s: float
+    own_times_s: tuple[float, float] | None = None
 
 
 def spoken_times(transcript: Transcript | None) -> list[float]:
     """Return the middles in seconds of all words whose times are known."""
-    return [] if transcript is None else [_middle(word) for word in _timed_words(transcript)]
+    return [] if transcript is None else [_middle(word) for word, _ in _timed_words(transcript)]
 
 
 def place_words(transcript: Transcript | None, turns: Sequence[Turn]) -> tuple[tuple[PlacedWord, ...], ...]:
@@ -43,10 +50,10 @@ def place_words(transcript: Transcript | None, turns: Sequence[Turn]) -> tuple[t
         return tuple(map(tuple, held))
     starts, ends = np.array([(turn.start_s, turn.end_s) for turn in turns]).T
     speakers = np.array([turn.speaker or "" for turn in turns])
-    for word in _timed_words(transcript):
+    for word, own_times_s in _timed_words(transcript):
         middle_s = _middle(word)
         index = _turn_at(middle_s, word.speaker, starts, ends, speakers)
-        held[index].append(PlacedWord(word.text, float(np.clip(middle_s, starts[index], ends[index]))))
+        held[index].append(PlacedWord(word.text, float(np.clip(middle_s, starts[index], ends[index])), own_times_s))
     for placed in held:
         placed.sort(key=lambda word: word.time_s)
     for index, words in enumerate(_shared_out(transcript, ends - starts)):
@@ -84,13 +91,14 @@ def _distances(time_s: float, starts: NDArray[np.float64], ends: NDArray[np.floa
     return distances
 
 
-def _timed_words(transcript: Transcript) -> list[Span]:
-    return [
-        word
-        for span in transcript.spans
-        if span.start_s is not None and span.end_s is not None
-        for word in laid_out([(span.speaker, text) for text in span.text.split()], span.start_s, span.end_s)
-    ]
+def _timed_words(transcript: Transcript) -> list[tuple[Span, tuple[float, float] | None]]:
+    """Return the words that lie in spans with times, and a word's own times where it is all of its span."""
+    words = []
+    for span in transcript.spans:
+        if span.start_s is not None and span.end_s is not None:
+            laid = laid_out([(span.speaker, text) for text in span.text.split()], span.start_s, span.end_s)
+            words += [(word, (span.start_s, span.end_s) if len(laid) == 1 else None) for word in laid]
+    return words
 
 
 def _shared_out(transcript: Transcript, durations_s: NDArray[np.float64]) -> list[list[Span]]:

@@ -50,11 +50,32 @@ class LinguisticConfig:
 
 
 @dataclass(frozen=True)
+class NamedEncoderConfig:
+    """A public encoder that the model names and does not hold; it needs the extra [train] and must be on the machine.
+
+    Attributes:
+        name: in the registry.
+        settings: which one it is, and what is made of its vectors.
+        dimension: width of a vector, all layers side by side.
+        layers: how many layers that is.
+        fingerprint: digest of its files and settings; another one is refused.
+        languages: codes of those that the model learned.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    dimension: int
+    layers: int
+    fingerprint: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EncoderConfigs:
     """The encoders; a model that only hears, or only reads, lacks the other."""
 
-    acoustic: AcousticConfig | None = None
-    linguistic: LinguisticConfig | None = None
+    acoustic: AcousticConfig | NamedEncoderConfig | None = None
+    linguistic: LinguisticConfig | NamedEncoderConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,22 @@ class ConformalConfig:
 
 
 @dataclass(frozen=True)
+class ViewConfig:
+    """Some of the categories, for whoever knows that there are no others, with a confidence of their own.
+
+    Attributes:
+        categories: a subset of the model's; probabilities are renormalised over them.
+        temperature: presence -> the renormalised probabilities are raised to 1 / temperature and renormalised again;
+            1 for a presence in which nothing was measured.
+        category_threshold: presence -> as in `ConformalConfig`, of those probabilities; 1 where nothing was measured.
+    """
+
+    categories: tuple[str, ...]
+    temperature: Mapping[str, float]
+    category_threshold: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class TrainingCorpus:
     """A corpus that the model learned from; ``speakers`` is None where the corpus does not say."""
 
@@ -104,7 +141,7 @@ class BundleConfig:
 
     Attributes:
         architecture: the network's configuration, for further training.
-        views: name -> a subset of the categories.
+        views: name -> a subset of the categories, such as ``four``, or those of a corpus, under its name.
         window_s: length of the windows that a recording is cut into.
         temperature, conformal: for each presence (``acoustic``, ``linguistic``, ``both``) that the encoders allow.
         distance_threshold: sound that lies further than this from what the model learned from is out of its domain;
@@ -119,7 +156,7 @@ class BundleConfig:
     architecture: Mapping[str, Any]
     encoders: EncoderConfigs
     categories: tuple[str, ...]
-    views: Mapping[str, tuple[str, ...]]
+    views: Mapping[str, ViewConfig]
     dimensions: tuple[DimensionConfig, ...]
     sample_rate_hz: int
     window_s: float
@@ -229,12 +266,16 @@ def _check_files(directory: Path, files: Mapping[str, str]) -> None:
 def _check(config: BundleConfig) -> None:
     """Refuse what has the right keys and types and still makes no model."""
     encoders = (config.encoders.acoustic, config.encoders.linguistic)
-    graphs = [FUSION_GRAPH, *(encoder.graph for encoder in encoders if encoder is not None)]
-    if config.encoders.linguistic is not None:
+    held = [encoder for encoder in encoders if isinstance(encoder, AcousticConfig | LinguisticConfig)]
+    graphs = [FUSION_GRAPH, *(encoder.graph for encoder in held)]
+    if isinstance(config.encoders.linguistic, LinguisticConfig):
         graphs.append(config.encoders.linguistic.tokenizer)
     names = [dimension.name for dimension in config.dimensions]
     ranges = [dimension.scale for dimension in config.dimensions]
-    strangers = {name for view in config.views.values() for name in view} - set(config.categories)
+    views = config.views.values()
+    strangers = {name for view in views for name in view.categories} - set(config.categories)
+    parts = [part for view in views for part in (view.temperature, view.category_threshold)]
+    scales = (config.temperature, *(view.temperature for view in views))
     widths = {name for part in config.conformal.values() for name in part.half_width} - set(names)
     problems = {
         "encoders is empty": not config.presences,
@@ -246,7 +287,8 @@ def _check(config: BundleConfig) -> None:
         f"temperature is given for {_list(config.temperature)}": set(config.temperature) != set(config.presences),
         f"conformal is given for {_list(config.conformal)}": set(config.conformal) != set(config.presences),
         "a scale is not a lower and an upper end": any(len(ends) != 2 or ends[0] >= ends[1] for ends in ranges),
-        "a temperature is not above 0": any(value <= 0 for value in config.temperature.values()),
+        "a view's temperature or threshold lacks a presence": any(set(part) != set(config.presences) for part in parts),
+        "a temperature is not above 0": any(min(scale.values(), default=1) <= 0 for scale in scales),
         "distance_threshold is not above 0": config.distance_threshold is not None and config.distance_threshold <= 0,
         "distance_threshold needs an acoustic encoder": config.distance_threshold is not None
         and config.encoders.acoustic is None,
@@ -280,7 +322,7 @@ def _read(kind: Any, value: Any, place: str) -> Any:
     """Return a JSON ``value`` as the annotated type ``kind``."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is types.UnionType:
-        return None if value is None else _read(arguments[0], value, place)
+        return None if value is None else _read(_alternative(arguments, value), value, place)
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, value, place)
     if origin is tuple and isinstance(value, list):
@@ -290,6 +332,14 @@ def _read(kind: Any, value: Any, place: str) -> Any:
     if not _fits(kind, value):
         raise BundleError(f"{place} is {value!r}", f"{getattr(kind, '__name__', kind)} is needed", RESTORE)
     return value
+
+
+def _alternative(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Return which of ``kinds`` a value is to be read as: of several dataclasses the one with most of its keys."""
+    if not (isinstance(value, Mapping) and is_dataclass(kinds[0])):
+        return kinds[0]
+    choices = [kind for kind in kinds if is_dataclass(kind)]
+    return max(choices, key=lambda kind: len({part.name for part in fields(kind)} & value.keys()))
 
 
 def _fits(kind: Any, value: Any) -> bool:

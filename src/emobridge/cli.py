@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from emobridge import cli_learning, cli_report
+from emobridge import cli_corpus, cli_learning, cli_listen, cli_report
 from emobridge.errors import EmobridgeError, one_line
 from emobridge.version import __version__
 
@@ -75,7 +75,9 @@ Recogniser = Annotated[
     typer.Option("--asr", metavar="MODEL", help="Whisper model, a name or a path, for recordings without transcript."),
 ]
 Language = Annotated[str | None, typer.Option(help="Language for --asr, such as en; left out: it is recognised.")]
-Categories = Annotated[str | None, typer.Option(help="One of the model's category views, such as four.")]
+Categories = Annotated[
+    str | None, typer.Option(help="One of the model's category views, such as four; 'emobridge models' lists them.")
+]
 Channel = Annotated[int | None, typer.Option(help="Channel to hear, from 1; left out: mixed down.")]
 Formats = Annotated[
     str | None,
@@ -132,7 +134,7 @@ def models(
     ] = None,
 ) -> None:
     """Print what a model is: its name, size, categories, dimensions, licence and training data."""
-    from emobridge.bundle import load_bundle
+    from emobridge.bundle import NamedEncoderConfig, load_bundle
 
     bundle = load_bundle(model)
     config = bundle.config
@@ -144,26 +146,32 @@ def models(
         "sha256": bundle.sha256,
         "description": config.description,
         "licence": config.licence,
-        "encoders": ", ".join(f"{name} {encoder.name}" for name, encoder in encoders.items() if encoder is not None),
+        "encoders": ", ".join(
+            f"{name} {encoder.settings['encoder'] if isinstance(encoder, NamedEncoderConfig) else encoder.name}"
+            for name, encoder in encoders.items()
+            if encoder is not None
+        ),
         "windows": f"{config.window_s:g} s at {config.sample_rate_hz} Hz",
         "categories": ", ".join(config.categories),
-        **{f"view {name}": ", ".join(view) for name, view in config.views.items()},
+        **{f"view {name}": ", ".join(view.categories) for name, view in config.views.items()},
     }
     typer.echo(f"{config.name} {config.version}")
     for name, value in lines.items():
-        typer.echo(f"  {name:<13}{value}")
+        typer.echo(f"  {name:<15}{value}")
     for dimension in config.dimensions:
         taught = ", ".join(f"{modality} {how}" for modality, how in dimension.supervision.items())
-        typer.echo(f"  {'dimension':<13}{dimension.name} ({taught})")
+        typer.echo(f"  {'dimension':<15}{dimension.name} ({taught})")
     for corpus in config.training_data:
         speakers = "unknown" if corpus.speakers is None else corpus.speakers
         counts = f"{corpus.utterances} utterances, speakers: {speakers}"
-        typer.echo(f"  {'learned from':<13}{corpus.corpus} ({corpus.licence}; {counts}): {corpus.used_for}")
+        typer.echo(f"  {'learned from':<15}{corpus.corpus} ({corpus.licence}; {counts}): {corpus.used_for}")
 
 
 for command in (
+    cli_listen.listen,
     cli_report.report,
-    cli_learning.corpus,
+    cli_corpus.corpus,
+    cli_learning.encode,
     cli_learning.train,
     cli_learning.crossvalidate,
     cli_learning.compare,

@@ -12,56 +12,57 @@ from emobridge.errors import RecipeError
 from emobridge.registry import load_extra
 
 if TYPE_CHECKING:
-    from emobridge.learning.corpora.base import Corpus
     from emobridge.learning.evaluation.predictions import Predictions
-    from emobridge.learning.experiment import Report
+    from emobridge.learning.front_ends import Report
     from emobridge.learning.recipe import Recipe
 
-FOLDS = 5  # made for a corpus of one's own, as in a recipe that does not say otherwise
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a packaged recipe.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the corpora; left out: EMOBRIDGE_DATA.")]
 Out = Annotated[Path, typer.Option(help="The run's folder; the same folder resumes an interrupted run.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key.")]
 Fold = Annotated[int, typer.Option(min=1, help="Which fold, counted from 1.")]
 Resamples = Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap over speakers.")]
+AllowLeaks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-leak", metavar="NAME", help="Train although the split leaks so; the report tells. Repeatable."
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all.")]
 
 
-def corpus(
-    name: Annotated[str, typer.Argument(help="Corpus, table:PATH or audiofolder:PATH.")],
-    root: Annotated[Path | None, typer.Argument(help="Its folder; left out: EMOBRIDGE_DATA.")] = None,
+def encode(
+    recipe: RecipeName,
     *,
-    leaks: Annotated[bool, typer.Option("--leaks", help="Look for what lies in two parts of a fold.")] = False,
+    data: Data = None,
+    overrides: Overrides = None,
+    pool_frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Keep the mean of so many acoustic vectors in a row, as acoustic.pool_frames does."),
+    ] = None,
+    threads: Threads = None,
 ) -> None:
-    """Count what is in a corpus, tell what cannot be used and why, and audit its folds."""
-    corpora = load_extra("emobridge.learning.corpora", "train")
-    check = load_extra("emobridge.learning.corpora.check", "train")
-    found = corpora.read_corpus(name, root)
-    report = check.check_corpus(found)
-    typer.echo(f"{report.name}: {report.utterances} utterances, {report.hours:.2f} hours, {found.licence}")
-    for title in ("labels", "splits", "genders", "dimensions", "missing"):
-        counts = getattr(report, title)
-        if counts:
-            typer.echo(f"  {title:<11}" + ", ".join(f"{key} {value}" for key, value in counts.items()))
-    typer.echo(f"  {'speakers':<11}{len(report.speakers)}")
-    for problem in report.problems:
-        typer.echo(f"  left out   {problem}")
-    if leaks:
-        _print_leaks(found)
+    """Put what a recipe's frozen encoders make of its corpora into the cache, once, for all trainings.
 
+    What is done stays done: an interrupted pass goes on where it stopped when the same command is given again.
+    """
+    pooled = [] if pool_frames is None else [f"acoustic.pool_frames={pool_frames}"]
+    chosen = _read(recipe, [*(overrides or []), *pooled], threads)
+    preparation = load_extra("emobridge.learning.preparation", "train")
+    with _progress() as report:
 
-def _print_leaks(found: "Corpus") -> None:
-    folds = load_extra("emobridge.learning.folds", "train")
-    checked_in = found.name in folds.checked_in_folds()
-    fold_file = folds.read_folds(found.name) if checked_in else folds.make_folds(found, FOLDS)
-    typer.echo(f"  rule       {fold_file.rule}")
-    for excluded in fold_file.excluded:
-        typer.echo(f"  excluded   {excluded.id}: {excluded.reason}")
-    for fold in folds.resolve(fold_file, found):
-        leaks = folds.split_leaks(fold, found)
-        typer.echo(f"  {fold.name}: {'no leak' if not leaks else f'{len(leaks)} leaks'}")
-        for leak in leaks:
-            typer.echo(f"    {leak}")
+        def tell(what: str, done: int, total: int) -> None:
+            if done == 0:
+                typer.echo(what)
+            report(what, done, total)
+
+        examples = preparation.encode(chosen, data, tell).examples
+    readable = load_extra("emobridge.learning.front_ends", "train").readable_size
+    for things, cache in (("clips", examples.cache), ("texts", examples.text_cache)):
+        if cache is not None and len(cache):
+            typer.echo(f"{cache.folder}: {len(cache):,} {things}, {readable(cache.size_bytes)}")
+    for option in pooled:
+        typer.echo(f"train with --set {option}")
 
 
 def train(
@@ -71,13 +72,14 @@ def train(
     data: Data = None,
     overrides: Overrides = None,
     fold: Fold = 1,
+    allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
     """Train a recipe on one fold; what comes out can be exported."""
     chosen = _read(recipe, overrides, threads)
     experiment = load_extra("emobridge.learning.experiment", "train")
     with _progress() as report:
-        predictions = experiment.train(chosen, data, out, fold, report)
+        predictions = experiment.train(chosen, data, out, fold, report, allow_leaks=allow_leaks or ())
     _print_report(predictions, chosen, out)
 
 
@@ -97,6 +99,7 @@ def crossvalidate(
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Train everything once with each; left out: the recipe's.")
     ] = None,
+    allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
     """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.
@@ -106,10 +109,18 @@ def crossvalidate(
     chosen = _read(recipe, overrides, threads)
     numbers = None if seeds is None else _seeds(seeds)
     asked = None if grid is None else load_extra("emobridge.learning.grid", "train").read_grid(grid)
-    experiment = load_extra("emobridge.learning.experiment", "train")
+    crossvalidation = load_extra("emobridge.learning.crossvalidation", "train")
     with _progress() as report:
-        predictions = experiment.crossvalidate(
-            chosen, data, out, folds, report, leave_corpus_out=leave_corpus_out, seeds=numbers, grid=asked
+        predictions = crossvalidation.crossvalidate(
+            chosen,
+            data,
+            out,
+            folds,
+            report,
+            leave_corpus_out=leave_corpus_out,
+            allow_leaks=allow_leaks or (),
+            seeds=numbers,
+            grid=asked,
         )
     _print_report(predictions, chosen, out)
 
@@ -164,12 +175,15 @@ def evaluate(
     data: Data = None,
     overrides: Overrides = None,
     fold: Fold = 1,
+    allow_leaks: AllowLeaks = None,
 ) -> None:
     """Judge a bundle on a recipe's test part, through the graphs that predict for users."""
     chosen = _read(recipe, overrides, None)
     experiment = load_extra("emobridge.learning.experiment", "train")
     with _progress() as report:
-        predictions = experiment.evaluate(None if bundle == "default" else bundle, chosen, data, out, fold, report)
+        predictions = experiment.evaluate(
+            None if bundle == "default" else bundle, chosen, data, out, fold, report, allow_leaks=allow_leaks or ()
+        )
     _print_report(predictions, chosen, out)
 
 

@@ -111,6 +111,9 @@ def _segment_faults(segment: Segment) -> Iterator[str]:
     names = (segment.speaker, segment.text, segment.category, segment.abstain)
     yield from _not_texts("a segment", *(name for name in names if name is not None))
     yield from _not_texts("a segment", *segment.categories_90, *segment.modalities, *segment.flags)
+    for word in segment.words:
+        yield from _not_numbers("words", word.start_s, word.end_s)
+        yield from _not_texts("words", word.text)
 
 
 def _summary_faults(summary: Summary) -> Iterator[str]:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from emobridge.alignment import PlacedWord
 from emobridge.encoders.base import TokenVectors
 from emobridge.quality import BRIEF_S, FAR_S, UNHEARD, abstention, is_unsure, window_flags
-from emobridge.results import Segment
+from emobridge.results import Result, Segment, Word
 from emobridge.runtime import Estimate, Runtime
 from emobridge.segmentation import Window
 from emobridge.speech import SpeechDetector
-from emobridge.timeline import piece_times, shares, window_times
+from emobridge.timeline import piece_times, shares, summarise, summarise_speakers, window_times
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,19 @@ class Hearing:
         reads: whether the words are to be read, not just kept beside what is heard.
 
     Attributes:
-        warnings: what was odd about the segments so far, in words.
+        config: of the model.
     """
 
     def __init__(self, runtime: Runtime, detector: SpeechDetector, reads: bool) -> None:
         self._runtime = runtime
         self._detector = detector
         self._reads = reads
-        self._rate_hz = runtime.bundle.config.sample_rate_hz
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []  # what was odd about the segments so far
+        self.config = runtime.bundle.config
 
-    def read(self, start_s: float, end_s: float, speaker: str | None, text: str) -> Segment:
+    def read(self, start_s: float, end_s: float, speaker: str | None, words: Sequence[PlacedWord]) -> Segment:
         """Return the segment of words without sound."""
-        return self._segment(start_s, end_s, speaker, text, self._window(None, text, start_s, end_s))
+        return self._segment(start_s, end_s, speaker, words, self._window(None, _text(words), start_s, end_s))
 
     def judge(self, speaker: str | None, sound: Window, words: Sequence[PlacedWord]) -> list[Segment]:
         """Return a turn as segments that tile it: one, or several where it is long; see `timeline`.
@@ -61,34 +61,52 @@ class Hearing:
             sound: of the turn.
             words: of the turn, in order.
         """
-        window_s = self._runtime.bundle.config.window_s
-        windows = window_times(sound.start_s, sound.end_s, window_s)
+        windows = window_times(sound.start_s, sound.end_s, self.config.window_s)
         pieces = piece_times(windows)
         heard_windows = [
-            self._window(self._part(sound, start_s, end_s), text, start_s, end_s)
-            for (start_s, end_s), text in zip(windows, _texts(words, windows), strict=True)
+            self._window(self._part(sound, start_s, end_s), _text(own), start_s, end_s)
+            for (start_s, end_s), own in zip(windows, _shared_out(words, windows), strict=True)
         ]
         pooled = [self._pooled(heard_windows, own, weights) for own, weights in enumerate(shares(windows, pieces))]
         return [
-            self._segment(start_s, end_s, speaker, text, heard)
-            for (start_s, end_s), text, heard in zip(pieces, _texts(words, pieces), pooled, strict=True)
+            self._segment(start_s, end_s, speaker, own, heard)
+            for (start_s, end_s), own, heard in zip(pieces, _shared_out(words, pieces), pooled, strict=True)
         ]
 
+    def conclude(self, name: str, duration_s: float, segments: Sequence[Segment], warnings: Sequence[str]) -> Result:
+        """Return the result of a recording: its segments, what they sum up to, and what was odd about it.
+
+        Args:
+            name: of the recording.
+            duration_s: its length in seconds.
+            segments: by start.
+            warnings: in words, beside those of the segments.
+        """
+        return Result(
+            file=name,
+            duration_s=duration_s,
+            model={"name": self.config.name, "version": self.config.version, "sha256": self._runtime.bundle.sha256},
+            segments=tuple(segments),
+            speakers=summarise_speakers(segments),
+            summary=summarise(segments),
+            warnings=(*warnings, *self._warnings),
+        )
+
     def _part(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:
-        start, end = (round((time_s - sound.start_s) * self._rate_hz) for time_s in (start_s, end_s))
+        start, end = (round((time_s - sound.start_s) * self.config.sample_rate_hz) for time_s in (start_s, end_s))
         return sound.samples[start:end]
 
     def _window(self, samples: NDArray[np.float32] | None, text: str, start_s: float, end_s: float) -> _Heard:
         flags: tuple[str, ...] = ()
         acoustic = None
         if samples is not None:
-            flags = window_flags(samples, self._rate_hz, self._detector)
+            flags = window_flags(samples, self.config.sample_rate_hz, self._detector)
             if self._runtime.acoustic and not set(UNHEARD).intersection(flags):
                 acoustic = self._runtime.acoustic.encode(samples)
         read = self._read(text)
         if read is not None and read.truncated:
             told = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
-            self.warnings.append(told)
+            self._warnings.append(told)
         if acoustic is None and read is None:
             return _Heard(None, flags, abstention(flags))
         estimate = self._runtime.estimate(acoustic, read)
@@ -126,18 +144,19 @@ class Hearing:
         mean = self._runtime.stated(probabilities.astype(np.float32), dimensions.astype(np.float32), presence)
         return replace(centre, estimate=mean)
 
-    def _segment(self, start_s: float, end_s: float, speaker: str | None, text: str, heard: _Heard) -> Segment:
-        text_or_none = text or None
+    def _segment(
+        self, start_s: float, end_s: float, speaker: str | None, words: Sequence[PlacedWord], heard: _Heard
+    ) -> Segment:
+        said = Segment(
+            start_s, end_s, speaker, _text(words) or None, flags=heard.flags, abstain=heard.abstain, words=_timed(words)
+        )
         estimate = heard.estimate
         if estimate is None:
-            return Segment(start_s, end_s, speaker, text_or_none, flags=heard.flags, abstain=heard.abstain)
+            return said
         is_unsure = self._is_unsure(estimate, end_s - start_s)
         probabilities = dict(zip(self._runtime.categories, estimate.probabilities.tolist(), strict=True))
-        return Segment(
-            start_s,
-            end_s,
-            speaker,
-            text_or_none,
+        return replace(
+            said,
             category=max(probabilities, key=probabilities.__getitem__, default=None),
             probabilities=probabilities,
             dimensions=dict(zip(self._runtime.dimensions, estimate.dimensions.tolist(), strict=True)),
@@ -145,7 +164,6 @@ class Hearing:
             categories_90=estimate.categories_90,
             modalities=("acoustic", "linguistic") if estimate.presence == "both" else (estimate.presence,),
             flags=(*heard.flags, "low_confidence") if is_unsure else heard.flags,
-            abstain=heard.abstain,
         )
 
     def _is_unsure(self, estimate: Estimate, duration_s: float) -> bool:
@@ -158,14 +176,24 @@ class Hearing:
         )
 
 
-def _texts(words: Sequence[PlacedWord], parts: Sequence[tuple[float, float]]) -> list[str]:
+def _text(words: Sequence[PlacedWord]) -> str:
+    return " ".join(word.text for word in words)
+
+
+def _timed(words: Sequence[PlacedWord]) -> tuple[Word, ...]:
+    """Return the words with their own times, none where one of them has none."""
+    timed = [Word(word.text, *word.own_times_s) for word in words if word.own_times_s is not None]
+    return tuple(timed) if len(timed) == len(words) else ()
+
+
+def _shared_out(words: Sequence[PlacedWord], parts: Sequence[tuple[float, float]]) -> list[list[PlacedWord]]:
     """Return the words in each of ``parts`` (start_s, end_s); what lies before or after all of them is at the ends."""
     first, last = parts[0], parts[-1]
     return [
-        " ".join(
-            word.text
+        [
+            word
             for word in words
             if (part is first or part[0] <= word.time_s) and (part is last or word.time_s < part[1])
-        )
+        ]
         for part in parts
     ]

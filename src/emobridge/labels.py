@@ -15,7 +15,14 @@ from emobridge.errors import LabelError, nearest
 
 CATEGORIES = ("angry", "happy", "neutral", "sad", "fearful", "disgusted", "surprised")
 FOUR_CATEGORIES = ("angry", "happy", "neutral", "sad")
-CATEGORY_SETS = {"nine": (*CATEGORIES, "calm", "bored"), "seven": CATEGORIES, "four": FOUR_CATEGORIES}
+# Five and six are what dialogue corpora such as IEMOCAP are judged on; in six, excitement is not happiness.
+CATEGORY_SETS = {
+    "nine": (*CATEGORIES, "calm", "bored"),
+    "seven": CATEGORIES,
+    "six": (*FOUR_CATEGORIES, "frustrated", "excited"),
+    "five": (*FOUR_CATEGORIES, "frustrated"),
+    "four": FOUR_CATEGORIES,
+}
 DIMENSIONS = ("valence", "arousal", "dominance")
 MODALITIES = ("acoustic", "linguistic")
 PRESENCES = ("acoustic", "linguistic", "both")
@@ -140,6 +147,14 @@ _TO_NINE: dict[str, dict[str, str | None]] = {
         "mad": "angry", "joyful": "happy", "neutral": "neutral", "sad": "sad", "scared": "fearful",
         "peaceful": None, "powerful": None,
     },
+    "iemocap": {
+        "ang": "angry", "hap": "happy", "exc": "happy", "neu": "neutral", "sad": "sad", "fea": "fearful",
+        "dis": "disgusted", "sur": "surprised", "fru": None, "oth": None,
+    },
+    "msp_podcast": {
+        "A": "angry", "H": "happy", "N": "neutral", "S": "sad", "F": "fearful", "D": "disgusted", "U": "surprised",
+        "C": None, "O": None,
+    },
     # What people call these nine in tables of their own.
     "common": {
         "angry": "angry", "anger": "angry", "ang": "angry", "mad": "angry", "frustrated": None, "frustration": None,
@@ -150,6 +165,8 @@ _TO_NINE: dict[str, dict[str, str | None]] = {
         "calm": "calm", "boredom": "bored", "bored": "bored", "contempt": None, "other": None,
     },
 }  # fmt: skip
+# Labels that mean another category where the set has a place for it.
+_FINER = {"frustrated": ("fru", "frustrated", "frustration"), "excited": ("exc", "excited", "excitement")}
 
 
 def label_map(source: str, target: str, labels: tuple[str, ...] = ()) -> LabelMap:
@@ -157,8 +174,8 @@ def label_map(source: str, target: str, labels: tuple[str, ...] = ()) -> LabelMa
 
     Args:
         source: a corpus with a map of its own; any other corpus uses ``common``.
-        target: ``own`` keeps the corpus's labels; ``nine``, ``seven`` and ``four`` (the IEMOCAP-style view) are common
-            sets, which lose the labels that they have no place for.
+        target: ``own`` keeps the corpus's labels; ``nine``, ``seven``, ``six``, ``five`` and ``four`` (the
+            IEMOCAP-style view) are common sets, which lose the labels that they have no place for.
         labels: the corpus's raw labels, needed for ``own`` alone.
 
     Raises:
@@ -168,10 +185,26 @@ def label_map(source: str, target: str, labels: tuple[str, ...] = ()) -> LabelMa
         return _label_map(f"{source}-own", 1, labels, {label: label for label in labels})
     key = source if source in _TO_NINE else "common"
     if target in CATEGORY_SETS:
-        forward = {raw: to if to in CATEGORY_SETS[target] else None for raw, to in _TO_NINE[key].items()}
-        return _label_map(f"{key}-{target}", 1, CATEGORY_SETS[target], forward)
+        names = CATEGORY_SETS[target]
+        finer = {raw: category for category, raws in _FINER.items() if category in names for raw in raws}
+        known = {raw: finer.get(raw, category) for raw, category in _TO_NINE[key].items()}
+        forward = {raw: category if category in names else None for raw, category in known.items()}
+        return _label_map(f"{key}-{target}", 1, names, forward)
     valid = ("own", *CATEGORY_SETS)
     raise LabelError(f"label map target '{target}'", f"valid: {', '.join(valid)}", nearest(target, valid))
+
+
+def views_of(categories: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the category sets that are views of a model's categories, by name: parts that no other category maps into.
+
+    Of six categories four are no view: to call excitement happy, two probabilities would have to be added up.
+    """
+    found = {}
+    for name, view in CATEGORY_SETS.items():
+        known = label_map("common", name).forward
+        if set(view) < set(categories) and not any(known.get(other) for other in set(categories) - set(view)):
+            found[name] = view
+    return found
 
 
 def view_probabilities(

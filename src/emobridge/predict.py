@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from emobridge.alignment import place_words
+from emobridge.alignment import PlacedWord, place_words
 from emobridge.bundle import Bundle
 from emobridge.errors import AudioError
 from emobridge.hearing import Hearing
@@ -19,7 +19,7 @@ from emobridge.segmentation import cut_out
 from emobridge.sources import Recording, Source, file_name, open_source
 from emobridge.speakers import turns_of
 from emobridge.speech import SpeechDetector
-from emobridge.timeline import summarise, summarise_speakers
+from emobridge.stream import EVERY_S, KEEP, Stream
 from emobridge.transcripts import READERS, Transcript, read_transcript, reads
 
 PLANNING_SHARE = 0.25  # of the time that a recording takes, about
@@ -75,7 +75,7 @@ class Predictor:
                 raise AudioError("neither a recording nor a transcript was given", remedy="give one of them, or both")
             name = file_name(transcript) if isinstance(transcript, Path) else "text"
             segments = _read_alone(hearing, words)
-            return self._result(name, segments[-1].end_s, segments, warnings + hearing.warnings)
+            return hearing.conclude(name, segments[-1].end_s, segments, warnings)
         source = open_source(recording)
         meter = _Meter(progress, source.duration_s)
         planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned)
@@ -83,7 +83,21 @@ class Predictor:
         segments = self._judged(hearing, source, plan, words, meter)
         duration_s = max(source.duration_s, *(segment.end_s for segment in segments))
         meter.show(1.0)
-        return self._result(source.name, duration_s, segments, [*warnings, *plan.warnings, *hearing.warnings])
+        return hearing.conclude(source.name, duration_s, segments, [*warnings, *plan.warnings])
+
+    def stream(self, sample_rate_hz: int = 16_000, every_s: float = EVERY_S, keep: int = KEEP) -> Stream:
+        """Return a stream, to which sound is pushed as it comes.
+
+        Args:
+            sample_rate_hz: of the sound.
+            every_s: how much new sound makes another estimate of the present.
+            keep: how many segments are kept for the result, the latest ones.
+
+        Raises:
+            AudioError: the rate is none that a recording has.
+            ValueError: ``every_s`` is not above 0, or ``keep`` is below 1.
+        """
+        return Stream(Hearing(self.runtime, self._detector, reads=False), self._detector, sample_rate_hz, every_s, keep)
 
     def _judged(
         self, hearing: Hearing, source: Source, plan: Plan, words: Transcript | None, meter: "_Meter"
@@ -118,27 +132,16 @@ class Predictor:
             doubts.append(f"'{transcript}' was read as words; to read a file, give a pathlib.Path")
         return doubts
 
-    def _result(self, name: str, duration_s: float, segments: list[Segment], warnings: list[str]) -> Result:
-        config = self.bundle.config
-        return Result(
-            file=name,
-            duration_s=duration_s,
-            model={"name": config.name, "version": config.version, "sha256": self.bundle.sha256},
-            segments=tuple(segments),
-            speakers=summarise_speakers(segments),
-            summary=summarise(segments),
-            warnings=tuple(warnings),
-        )
-
 
 def _read_alone(hearing: Hearing, words: Transcript) -> list[Segment]:
     """Return the segments of words without sound: one for each stretch with times, or one of all the text."""
     turns = turns_of(words)
     if not turns:
-        return [hearing.read(0.0, 0.0, None, " ".join(text for span in words.spans for text in span.text.split()))]
+        placed = [PlacedWord(text, 0.0) for span in words.spans for text in span.text.split()]
+        return [hearing.read(0.0, 0.0, None, placed)]
     return [
-        hearing.read(turn.start_s, turn.end_s, turn.speaker, " ".join(word.text for word in placed))
-        for turn, placed in zip(turns, place_words(words, turns), strict=True)
+        hearing.read(turn.start_s, turn.end_s, turn.speaker, own)
+        for turn, own in zip(turns, place_words(words, turns), strict=True)
     ]
 
 

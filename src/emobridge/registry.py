@@ -23,7 +23,11 @@ def load_extra(module: str, extra: str) -> ModuleType:
         ) from error
 
 
-def load_entry(registry: Mapping[str, str], name: str) -> object:
-    """Return the object behind ``registry[name]``, written as ``package.module:attribute``."""
+def load_entry(registry: Mapping[str, str], name: str, extra: str | None = None) -> object:
+    """Return the object behind ``registry[name]``, written as ``package.module:attribute``.
+
+    Raises:
+        MissingExtraError: its module needs what the extra ``extra`` installs, and that is not installed.
+    """
     module, _, attribute = registry[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(load_extra(module, extra) if extra else importlib.import_module(module), attribute)

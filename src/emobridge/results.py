@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word whose own time is known.
+
+    Attributes:
+        text: without white space.
+        start_s, end_s: seconds from the start of the file, end-exclusive.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
 class Segment:
     """One stretch of a recording and what was heard in it.
 
@@ -31,6 +45,7 @@ class Segment:
             ``low_confidence``; docs/behaviour.md tells what each means.
         abstain: the flag for which no judgement should be used, None where one can. Of sound that holds no speech there
             is no judgement; of sound that is ``out_of_domain`` there is one, for those who want to see it.
+        words: the words of `text`, where the transcript has a time for each of them; else empty.
     """
 
     start_s: float
@@ -45,6 +60,7 @@ class Segment:
     modalities: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     abstain: str | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,7 @@ class Result:
                     **segment,
                     "intervals": {name: tuple(pair) for name, pair in segment["intervals"].items()},
                     **{key: tuple(segment[key]) for key in ("categories_90", "modalities", "flags")},
+                    "words": tuple(Word(**word) for word in segment.get("words", ())),
                 }
             )
             for segment in values["segments"]
@@ -137,6 +154,8 @@ class Result:
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a segment, the columns of CSV and Parquet; a missing value is None.
+
+        A result without segments has one row, of all its time, so that no recording is missing from a table.
 
         Columns: file, start_s, end_s, speaker, text, category, prob_<category>..., one a dimension, modalities, flags,
         abstain (several modalities or flags are joined with ``+``).
@@ -157,7 +176,7 @@ class Result:
                 "flags": "+".join(segment.flags),
                 "abstain": segment.abstain,
             }
-            for segment in self.segments
+            for segment in self.segments or (Segment(0.0, self.duration_s),)
         ]
 
     def to_dataframe(self) -> "pandas.DataFrame":

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge import encoders
-from emobridge.bundle import FUSION_GRAPH, Bundle
+from emobridge.bundle import FUSION_GRAPH, Bundle, NamedEncoderConfig
 from emobridge.encoders.base import AcousticEncoder, LinguisticEncoder, TokenVectors
 from emobridge.errors import BundleError, LabelError, nearest
 from emobridge.graphs import RESTORE, Graph
 from emobridge.labels import view_probabilities
 from emobridge.registry import load_entry
+
+TINY = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Runtime:
 
     Raises:
         LabelError: the bundle has no such view.
-        BundleError: the bundle names an encoder that is not known.
+        BundleError: the bundle names an encoder that is not known, or a public one that is not here.
+        MissingExtraError: it names a public encoder, and the extra [train] is not installed.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None, view: str | None = None) -> None:
@@ -66,7 +69,8 @@ class Runtime:
             valid = f"the model has the views {', '.join(config.views) or 'none'}"
             raise LabelError(f"view '{view}'", valid, nearest(view, config.views) or "leave it out for all categories")
         self.bundle = bundle
-        self.categories = config.categories if view is None else config.views[view]
+        self._view = None if view is None else config.views[view]
+        self.categories = config.categories if self._view is None else self._view.categories
         self.dimensions = tuple(dimension.name for dimension in config.dimensions)
         self.acoustic = _acoustic_encoder(bundle, threads)
         self.linguistic = _linguistic_encoder(bundle, threads)
@@ -96,8 +100,10 @@ class Runtime:
         presence = "linguistic" if acoustic is None else "acoustic" if linguistic is None else "both"
         logits = self._head(outputs, "logits", len(self.bundle.config.categories))
         dimensions = self._head(outputs, "dimensions", len(self.dimensions))
-        calibrated = softmax(logits, self.bundle.config.temperature[presence])
-        probabilities = view_probabilities(calibrated, self.bundle.config.categories, self.categories)
+        probabilities = softmax(logits, self.bundle.config.temperature[presence])
+        if self._view is not None:
+            shares = view_probabilities(probabilities, self.bundle.config.categories, self.categories)
+            probabilities = softmax(np.log(np.maximum(shares, TINY)), self._view.temperature[presence])
         far = acoustic is not None and self._is_far(outputs)
         return self.stated(probabilities, dimensions, presence, far)
 
@@ -110,11 +116,12 @@ class Runtime:
     ) -> Estimate:
         """Return the estimate of these calibrated values, with its category set and intervals; see `Estimate`."""
         conformal = self.bundle.config.conformal[presence]
+        threshold = conformal.category_threshold if self._view is None else self._view.category_threshold[presence]
         return Estimate(
             probabilities,
             dimensions,
             intervals(dimensions, self.dimensions, conformal.half_width),
-            category_set(probabilities, self.categories, conformal.category_threshold),
+            category_set(probabilities, self.categories, threshold),
             presence,
             out_of_domain,
         )
@@ -183,6 +190,8 @@ def _acoustic_encoder(bundle: Bundle, threads: int | None) -> AcousticEncoder | 
     config = bundle.config.encoders.acoustic
     if config is None:
         return None
+    if isinstance(config, NamedEncoderConfig):
+        return cast(AcousticEncoder, _registered(encoders.NAMED, config.name, "train")(config))
     kind = _registered(encoders.ACOUSTIC, config.name)
     encoder = kind(bundle.path / config.graph, config.settings, config.dimension, config.fingerprint, threads)
     return cast(AcousticEncoder, encoder)
@@ -192,13 +201,15 @@ def _linguistic_encoder(bundle: Bundle, threads: int | None) -> LinguisticEncode
     config = bundle.config.encoders.linguistic
     if config is None:
         return None
+    if isinstance(config, NamedEncoderConfig):
+        return cast(LinguisticEncoder, _registered(encoders.NAMED, config.name, "train")(config))
     kind = _registered(encoders.LINGUISTIC, config.name)
     graph, tokenizer = bundle.path / config.graph, bundle.path / config.tokenizer
     return cast(LinguisticEncoder, kind(graph, tokenizer, config.dimension, config.fingerprint, threads))
 
 
-def _registered(registry: Mapping[str, str], name: str) -> Any:
+def _registered(registry: Mapping[str, str], name: str, extra: str | None = None) -> Any:
     if name not in registry:
         given, valid = f"the bundle names the encoder '{name}'", f"known: {', '.join(registry)}"
         raise BundleError(given, valid, nearest(name, registry) or "install the emobridge that wrote it")
-    return load_entry(registry, name)
+    return load_entry(registry, name, extra)

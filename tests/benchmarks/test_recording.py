@@ -1,5 +1,10 @@
 """What recording.py and speakers.py say of time lines against clips that are known."""
 
+import json
+import subprocess
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -76,3 +81,40 @@ def test_both_sides_are_heard_in_one_microphone() -> None:
     conversation = Conversation((), sides)
     np.testing.assert_allclose(conversation.mono, [0.3, -0.2], atol=1e-6)
     assert conversation.duration_s == 2 / RATE_HZ
+
+
+def test_time_lines_are_held_against_each_other_by_time_category_and_dimensions() -> None:
+    plain = recording.line(result_of(segment(1.0, 2.0, "sad")), ("valence",), 3.0)
+    same = recording.distance(plain, plain)
+    assert same == {"same_time": 1.0, "same_category": 1.0, "dimensions": 0.0}
+    shifted = recording.line(result_of(segment(1.5, 2.5, "angry")), ("valence",), 3.0)
+    assert recording.distance(shifted, plain) == pytest.approx(
+        {"same_time": 1 / 3, "same_category": 0.0, "dimensions": 0.0}
+    )
+
+
+def ways(**changed: Any) -> dict[str, Any]:
+    kept = {"way": "mp3", "peak_mb": 150.0, "processor_factor": 0.01, "shares_apart": 3.0, "dimensions_apart": 3.0}
+    line = {"same_time": 0.99, "same_category": 0.9, "dimensions": 1.0}
+    return {"ways": [{**kept, "line": line, "tolerance": vars(recording.CODED), **changed}]}
+
+
+def test_each_bound_is_told_when_it_is_broken_and_only_then() -> None:
+    assert recording.broken(ways()) == []
+    assert recording.broken(ways(peak_mb=701.0)) == ["mp3: peak_mb 701.000"]
+    assert recording.broken(ways(processor_factor=0.06)) == ["mp3: processor_factor 0.060"]
+    line = {"same_time": 0.9, "same_category": 0.9, "dimensions": 9.0}
+    assert recording.broken(ways(line=line)) == ["mp3: same_time 0.900", "mp3: dimensions 9.000"]
+    assert len(recording.broken(ways(way=recording.WAYS[0].name))) == 2
+
+
+def test_memory_is_that_of_the_watched_process_whatever_watches_it() -> None:
+    ballast = np.ones(50_000_000)  # 400 MB, which a forked process shares until it becomes another program
+    command = [sys.executable, "-c", recording.WATCH, sys.executable, "-c"]
+    small, large = (
+        json.loads(subprocess.run([*command, code], check=True, stdout=subprocess.PIPE).stdout)
+        for code in ("pass", "held = b'x' * 100_000_000")
+    )
+    assert ballast.nbytes > 1e6 * large["peak_mb"]
+    assert 1 < small["peak_mb"] < 60
+    assert 100 < large["peak_mb"] < 160

@@ -4,7 +4,9 @@ The label can be heard (pitch and syllable rate) and read (one word of the sente
 """
 
 import csv
+import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,13 @@ import torch
 from numpy.typing import NDArray
 from transformers import BertConfig
 
+from emobridge import cli
 from emobridge.bundle import Bundle
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.corpora import read_corpus
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import crossvalidate, train
+from emobridge.learning.experiment import train
 from emobridge.learning.export import export
 from emobridge.learning.features import CorpusConfig, DataConfig, Examples, build_examples
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder, load_tokenizer
@@ -195,3 +199,102 @@ def exported(toy_values: Callable[..., dict[str, Any]], tmp_path_factory: pytest
     recipe, folder = parse_recipe(values), tmp_path_factory.mktemp("exported")
     predictions = train(recipe, None, folder / "run")
     return Exported(recipe, folder / "run", predictions, export(folder / "run", folder / "bundle"))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn of an invented release in IEMOCAP's layout; `name` says session, scene and speaker."""
+
+    name: str
+    label: str
+    values: tuple[float, float, float]
+    text: str
+    votes: tuple[str, ...] = ("Neutral", "Sadness")
+
+
+@pytest.fixture(scope="session")
+def write_iemocap() -> Callable[..., Path]:
+    """A function (root, turns) -> root, in IEMOCAP's layout, with a sound of its own for each turn."""
+
+    def write(root: Path, turns: list[Turn]) -> Path:
+        for place, turn in enumerate(turns):
+            session, dialogue = root / f"Session{int(turn.name[3:5])}", turn.name.rpartition("_")[0]
+            labels = session / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
+            words = session / "dialog" / "transcriptions" / f"{dialogue}.txt"
+            sound = session / "sentences" / "wav" / dialogue / f"{turn.name}.wav"
+            for path in (labels, words, sound):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            if not labels.exists():
+                labels.write_text("% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n", encoding="utf-8")
+            valence, activation, dominance = turn.values
+            raters = "".join(f"C-E{number}:\t{word};\t()\n" for number, word in enumerate(turn.votes, start=1))
+            with labels.open("a", encoding="utf-8") as stream:
+                stream.write(f"[{place}.2500 - {place}.7500]\t{turn.name}\t{turn.label}\t")
+                stream.write(f"[{valence:.4f}, {activation:.4f}, {dominance:.4f}]\n{raters}")
+                stream.write(f"C-{turn.name[5]}1:\tAnger; Fear;\t()\nA-E1:\tval 2; act 3; dom  4;\t(calm)\n\n")
+            with words.open("a", encoding="utf-8") as stream:
+                stream.write(f"{turn.name} [{place:08.4f}-{place + 0.5:08.4f}]: {turn.text}\n")
+            soundfile.write(sound, utter(list(LABELS)[place % 3], place), 16_000)
+        return root
+
+    return write
+
+
+def invented_sentence(seed: str) -> str:
+    """Return five words of their own for each seed."""
+    digest = hashlib.sha256(seed.encode()).hexdigest()
+    return " ".join(digest[place : place + 6] for place in range(0, 30, 6))
+
+
+@pytest.fixture(scope="session")
+def iemocap_turns() -> Callable[..., list[Turn]]:
+    """A function (sessions=5, turns=2) -> invented turns: each speaker in an improvised and a scripted dialogue.
+
+    What is scripted is said in every session, by the same role; the labels go round.
+    """
+    labels = ("ang", "hap", "exc", "sad", "neu", "fru", "xxx")
+
+    def make(sessions: int = 5, turns: int = 2) -> list[Turn]:
+        made = []
+        for session in range(1, sessions + 1):
+            for scene in ("impro01", "script01_1"):
+                for place in range(turns):
+                    for role in "FM":
+                        name = f"Ses{session:02d}F_{scene}_{role}{place:03d}"
+                        told = f"{scene} {role} {place}" if scene.startswith("script") else name
+                        text = invented_sentence(told)
+                        number = len(made)
+                        values = (1 + number % 5, 1 + number % 4, 2.5)
+                        made.append(Turn(name, labels[number % len(labels)], values, text))
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def iemocap(
+    tmp_path_factory: pytest.TempPathFactory, write_iemocap: Callable[..., Path], iemocap_turns: Callable[..., Any]
+) -> Path:
+    """An invented release in IEMOCAP's layout: 5 sessions, 10 speakers, 40 turns. Do not change it."""
+    return write_iemocap(tmp_path_factory.mktemp("release"), iemocap_turns())
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """A function (*arguments) -> (exit status, standard output, standard error), run in an empty folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["emobridge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        output, errors = capfd.readouterr()
+        assert not list((tmp_path / "here").iterdir()), "a command left files in the working directory"
+        assert isinstance(ended.value.code, int | None)
+        return ended.value.code or 0, output, errors
+
+    return run

@@ -18,6 +18,7 @@ from emobridge.learning.batches import Batch, BatchStream, StreamConfig, collate
 from emobridge.learning.cache import ArrayCache
 from emobridge.learning.corpora.base import Utterance
 from emobridge.learning.features import Examples
+from emobridge.learning.front_ends import FunctionalsFrontEnd
 
 Row = tuple[int, int, int, int | None]  # corpus, clips (0 or 1), tokens beside the two special ones, category
 WIDTH = FunctionalsSettings().width
@@ -48,7 +49,7 @@ def examples_of(folder: Path, rows: Sequence[Row]) -> Examples:
         ),
         frame_keys=tuple(str(index) if row[1] else None for index, row in enumerate(rows)),
         frame_counts=np.array([row[1] for row in rows]),
-        settings=FunctionalsSettings(),
+        front_end=FunctionalsFrontEnd(),
         cache=cache,
     )
 

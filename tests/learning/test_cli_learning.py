@@ -1,15 +1,12 @@
 """Laws of the learning commands: they do what the library does, resume, and end a user's mistake in one line."""
 
 import json
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from emobridge import cli
 from emobridge.learning import experiment
 from emobridge.learning.evaluation.predictions import Predictions
 
@@ -37,63 +34,9 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """A function (*arguments) -> (exit status, standard output, standard error), run in an empty folder."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emobridge", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        output, errors = capfd.readouterr()
-        assert not list((tmp_path / "here").iterdir()), "a command left files in the working directory"
-        assert isinstance(ended.value.code, int | None)
-        return ended.value.code or 0, output, errors
-
-    return run
-
-
-@pytest.fixture
 def recipe(tmp_path: Path, toy_table: Path) -> Path:
     (tmp_path / "mine.toml").write_text(RECIPE.format(table=toy_table), encoding="utf-8")
     return tmp_path / "mine.toml"
-
-
-def test_a_corpus_is_counted_and_its_folds_audited(run: Command, toy_table: Path) -> None:
-    status, output, errors = run("corpus", f"table:{toy_table}", "--leaks")
-    assert (status, errors) == (0, "")
-    assert "36 utterances" in output
-    assert "angry 12, neutral 12, sad 12" in output
-    assert [line.strip() for line in output.splitlines() if "leak" in line] == [
-        f"fold_{number}: no leak" for number in range(1, 6)
-    ]
-
-
-def test_what_the_folds_exclude_is_told(run: Command, tmp_path: Path, write_toy_table: Callable[..., Path]) -> None:
-    parts = {"anna": "train", "ben": "validation", "cleo": "test"}
-    table = write_toy_table(tmp_path / "leaky", lambda row: {**row, "split": parts.get(row["speaker"], "train")})
-    twin = table.parent / "cleo-sad-0.wav"
-    shutil.copyfile(table.parent / "anna-sad-0.wav", twin)
-    status, output, _ = run("corpus", f"table:{table}", "--leaks")
-    assert status == 0
-    assert "excluded   anna-sad-0.wav: its recording nearly equals that of cleo-sad-0.wav" in output
-    assert "authors: no leak" in output
-
-
-def test_leaks_are_told(run: Command, tmp_path: Path, write_toy_table: Callable[..., Path]) -> None:
-    parts = {"0": "test", "1": "train"}
-
-    def as_text(row: dict[str, Any]) -> dict[str, Any]:
-        split = "validation" if row["speaker"] == "ben" else parts[row["file"].removesuffix(".wav")[-1]]
-        return {**row, "file": "", "text": "oh my god", "split": split}
-
-    table = write_toy_table(tmp_path, as_text)
-    status, output, _ = run("corpus", f"table:{table}", "--leaks")
-    assert status == 0
-    assert "authors: 1 leaks" in output
-    assert "speaker: 5 in both train and test (anna, cleo, " in output
 
 
 def test_from_recipe_to_predictions_on_the_command_line(
@@ -111,13 +54,75 @@ def test_from_recipe_to_predictions_on_the_command_line(
     status, output, _ = run("evaluate", tmp_path / "model", recipe, "--out", tmp_path / "judged")
     assert status == 0
     names = {path.name for path in (tmp_path / "judged").iterdir()}
-    assert names == {"folds-table-toy.json", "predictions.parquet", *files.values()}
+    assert names == {"folds-table-toy.json", "predictions.parquet", "split.json", *files.values()}
     trained, judged = (Predictions.read(tmp_path / name / "predictions.parquet") for name in ("run", "judged"))
     assert trained.ids.tolist() == judged.ids.tolist()
     sound = toy_table.parent / "anna-sad-0.wav"
     status, output, _ = run("predict", sound, "--model", tmp_path / "model", "--format", "json", "--threads", 1)
     assert status == 0
     assert json.loads(output)["model"]["name"] == "mine"
+
+
+IEMOCAP = """
+name = "iemocap"
+[data]
+categories = "four"
+votes = false
+dimensions = ["valence", "arousal"]
+[[data.corpora]]
+name = "iemocap"
+only = ["label=ang,hap,exc,sad,neu"]
+protocol = "{protocol}"
+[acoustic]
+width = 16
+[model]
+width = 16
+refinement_layers = 0
+[training]
+steps = 1
+[[training.streams]]
+batch_size = 8
+[evaluation]
+resamples = 20
+"""
+
+
+def test_a_leaking_split_is_refused_unless_allowed_and_then_the_report_says_so_first(
+    run: Command, iemocap: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(IEMOCAP.format(protocol="speaker-next-session"), encoding="utf-8")
+    command = ("train", recipe, "--data", iemocap, "--threads", 1, "--out")
+    status, output, errors = run(*command, tmp_path / "run")
+    assert (status, output) == (1, "")
+    told = next(line for line in errors.splitlines() if line.startswith("emobridge: "))
+    assert "Ses01F of iemocap leaks: dialogue: 2 in both train and test (Ses01F_impro01, Ses01F_script01_1);" in told
+    assert (
+        told.count("--allow-leak")
+        == told.count("--allow-leak dialogue: then the report says so on its first line")
+        == 1
+    )
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+    status, output, _ = run(*command, tmp_path / "run", "--allow-leak", "dialogue")
+    assert status == 0
+    first, *rest = (tmp_path / "run" / "report.md").read_text(encoding="utf-8").splitlines()
+    assert first.startswith("**This split leaks, and training was told to go on (--allow-leak dialogue).** iemocap: ")
+    assert rest[:2] == ["", "# iemocap"]
+    assert output.startswith(first)
+
+
+def test_what_the_paper_s_protocol_shares_by_design_is_told_and_no_leak(
+    run: Command, iemocap: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(IEMOCAP.format(protocol="speaker-partner"), encoding="utf-8")
+    assert run("train", recipe, "--data", iemocap, "--out", tmp_path / "run", "--threads", 1)[0] == 0
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert report.startswith("# iemocap\n")
+    assert "**iemocap**: 30 of 40 utterances, only label=ang,hap,exc,sad,neu; folds: 10. Each speaker is" in report
+    assert "- shared by design, partner: 2 in both validation and test (Ses01F_impro01, Ses01F_script01_1)" in report
+    assert "- shared by design, script: " in report
+    assert "leak" not in report.partition("## Split")[2]
 
 
 def test_an_interrupted_crossvalidation_goes_on_with_the_same_command(
@@ -188,8 +193,7 @@ def test_two_systems_are_compared_and_a_run_is_reported_again(run: Command, reci
         (("crossvalidate", "RECIPE", "--out", "OUT", "--leave-corpus-out"), "two corpora with sound are needed"),
         (("evaluate", "gone", "RECIPE", "--out", "OUT"), "model 'gone'"),
         (("export", "gone", "--out", "OUT"), "run.json cannot be read"),
-        (("corpus", "table:gone.csv"), "'gone.csv' cannot be read"),
-        (("corpus", "ravdes", "."), "did you mean 'ravdess'?"),
+        (("train", "RECIPE", "--out", "OUT", "--allow-leak", "speakr"), "leak 'speakr'; valid: speaker, dialogue"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_1(

@@ -18,14 +18,15 @@ from numpy.testing import assert_array_equal
 import emobridge
 from emobridge.errors import LabelError, RecipeError
 from emobridge.learning import experiment
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import PREDICTIONS, crossvalidate, train
+from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, train
 from emobridge.learning.recipe import override, parse_recipe
 
 KILL = """
 import json, os, signal, sys, torch
 from pathlib import Path
-from emobridge.learning.experiment import crossvalidate
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.recipe import override, parse_recipe
 torch.set_num_threads(1)
 def report(what, done, total):
@@ -55,7 +56,17 @@ def test_every_variant_is_judged_on_the_test_part_of_every_fold(toy_run: Any) ->
         assert np.isnan(mine.predicted_dimensions).all() == (variant == "categories-alone")
     assert_equal(found, Predictions.read(toy_run.folder / PREDICTIONS))
     names = {path.name for path in (toy_run.folder / "toy" / "fold-1").iterdir()}
-    assert names == {"checkpoint.safetensors", "steps.jsonl", "run.json", "domain.safetensors", PREDICTIONS}
+    kept = {"checkpoint.safetensors", "steps.jsonl", "run.json", "domain.safetensors", HELD_OUT, PREDICTIONS}
+    assert names == kept
+
+
+@pytest.mark.parametrize("name", ["domain.safetensors", HELD_OUT])
+def test_what_a_finished_fold_lacks_is_made_from_its_checkpoint(toy_run: Any, tmp_path: Path, name: str) -> None:
+    fold = shutil.copytree(toy_run.folder, tmp_path / "run") / "toy" / "fold-1"
+    before = (fold / name).read_bytes()
+    (fold / name).unlink()
+    assert_equal(crossvalidate(toy_run.recipe, None, tmp_path / "run", [1, 2]), toy_run.predictions)
+    assert (fold / name).read_bytes() == before
 
 
 def test_what_is_done_is_not_done_again(toy_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,14 +50,14 @@ def test_copies_differ_from_the_clip_and_from_each_other(examples: Examples) -> 
         found = [examples.frames(row, copy) for copy in range(COPIES + 1)]
         assert len({one.tobytes() for one in found}) == COPIES + 1
         for one in found:
-            assert one.shape == (1, examples.settings.width)
+            assert one.shape == (1, examples.front_end.dimension)
             assert np.isfinite(one).all()
 
 
 def test_a_copy_depends_on_the_clip_and_its_number_alone_and_is_made_once(
     examples: Examples, toy_examples: Callable[..., Examples], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = replace(toy_examples(), cache=ArrayCache(tmp_path, np.float16, examples.settings.width))
+    elsewhere = replace(toy_examples(), cache=ArrayCache(tmp_path, np.float16, examples.front_end.dimension))
     told: list[tuple[int, int]] = []
     add_perturbed_copies(elsewhere, np.array([7, 3]), 1, lambda *args: told.append(args))
     assert told == [(1, 2), (2, 2)]

@@ -19,7 +19,6 @@ from emobridge.learning.experiment import (
     START,
     Start,
     crossvalidate,
-    linguistic_weights,
     new_system,
     no_report,
     train,
@@ -138,10 +137,10 @@ def assert_equal(one: Predictions, other: Predictions) -> None:
 def test_the_encoder_begins_with_the_weights_that_the_start_ended_with(
     finished: Run, prepared: Prepared, no_training: None
 ) -> None:
-    released = new_system(finished.recipe, prepared.examples).linguistic
+    released = new_system(finished.recipe, prepared).linguistic
     assert released is not None
     for fold in (1, 2, 3):
-        started = linguistic_weights(finished.start_of(prepared, fold))
+        started = load_average(finished.start_of(prepared, fold) / CHECKPOINT, "linguistic.")
         ended = load_average(finished.folder / "toy" / f"fold-{fold}" / CHECKPOINT)
         assert started.keys() == released.state_dict().keys()
         assert all(torch.equal(value, ended[f"linguistic.{key}"]) for key, value in started.items())
@@ -222,7 +221,7 @@ def test_another_start_is_another_training(
         if started:
             write_json(tmp_path / experiment.RUN, {"digest": started})
         place = tmp_path if started else None
-        digests.append(experiment._digest(finished.recipe, prepared.examples, prepared.fold(1), place))
+        digests.append(experiment._digest(finished.recipe, prepared, prepared.fold(1), place))
     assert len(set(digests)) == 3
 
 
@@ -232,7 +231,7 @@ def test_what_starts_from_a_training_may_learn_on(
     shutil.copytree(finished.folder / START, tmp_path / "run" / START)
     found = train(recipe_of(finished.recipe.linguistic.start, trainable_layers=1), None, tmp_path / "run")
     assert np.isfinite(found.probabilities).all()
-    started = linguistic_weights(finished.start_of(prepared, 1))
+    started = load_average(finished.start_of(prepared, 1) / CHECKPOINT, "linguistic.")
     ended = load_average(tmp_path / "run" / CHECKPOINT)
     moved = {key for key, value in started.items() if not torch.equal(value, ended[f"linguistic.{key}"])}
     assert moved

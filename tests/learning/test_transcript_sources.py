@@ -10,7 +10,7 @@ import pytest
 from emobridge.errors import CorpusError
 from emobridge.learning import experiment
 from emobridge.learning.corpora import read_corpus
-from emobridge.learning.experiment import crossvalidate
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.recipe import parse_recipe
 from emobridge.learning.transcript_sources import NOTHING, with_transcripts
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emobridge.pictures.page import page
-from emobridge.results import Result
+from emobridge.results import Result, Word
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no chromium or chrome here")
@@ -55,6 +55,17 @@ def test_opened_at_a_time_the_page_shows_who_is_heard_then(call: Result, browse:
     heads = part(document, r'class="heads">(.*?)</svg>')
     assert heads.split() == ["Ann", "Ben"]
     assert f'cx="{30 + 280 * 0.21:.1f}'.rstrip("0") in document
+
+
+def test_the_word_that_is_heard_is_marked_where_words_have_times(call: Result, browse: Callable[..., str]) -> None:
+    starts_s = {"I": 0.5, "never": 0.9, "got": 1.3, "it.": 1.7}
+    words = tuple(Word(text, start_s, start_s + 0.3) for text, start_s in starts_s.items())
+    timed = replace(call, segments=(replace(call.segments[0], words=words), *call.segments[1:]))
+    document = browse(page([timed]), "#t=1.4")
+    assert re.findall(r'class="word heard"[^>]*>([^<]*)<', document) == ["got"]
+    assert " ".join(part(document, r'data-segment="0".*?class="words"[^>]*>(.*?)</p>').split()) == "I never got it."
+    assert 'class="word heard"' not in browse(page([timed]), "#t=1.25")
+    assert 'class="word"' not in browse(page([call]), "#t=1.4")
 
 
 def test_hostile_text_runs_nothing(call: Result, browse: Callable[..., str]) -> None:

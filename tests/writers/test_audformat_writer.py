@@ -67,5 +67,5 @@ def test_audformat_loads_any_results(
     database = load(tmp_path_factory.mktemp("database"), *results)
     frames = [database[name].get() for name in database.tables if name != "files"]
     texts = [text if isinstance(text, str) else None for frame in frames for text in frame["text"]]
-    expected = [segment.text for result in results for segment in result.segments]
+    expected = [row["text"] for result in results for row in result.to_rows()]
     assert sorted(texts, key=repr) == sorted(expected, key=repr)

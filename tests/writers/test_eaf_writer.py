@@ -1,6 +1,7 @@
 """ELAN written is read back by pympi with the same labels and times; labels hang on the words that they are said of."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from emobridge.results import Result
+from emobridge.transcripts import Span, read_transcript
 from emobridge.writers.eaf_writer import EafWriter
 
 PRECISION_MS = 1.0  # times are rounded to milliseconds
@@ -44,6 +46,19 @@ def test_labels_hang_on_the_words_of_their_speaker(conversation: Result, tmp_pat
         f"{kind}@A" for kind in ("category", "confidence", "valence", "arousal", "dominance", "flags")
     }
     assert eaf.linguistic_types["label"]["CONSTRAINTS"] == "Symbolic_Association"
+
+
+def test_the_words_of_one_who_overlaps_with_himself_are_read_back_as_his(conversation: Result, tmp_path: Path) -> None:
+    first, second, third, _ = conversation.segments
+    spoken = replace(
+        conversation, segments=(first, second, replace(third, text="oh"), replace(third, start_s=3.1, text="so"))
+    )
+    (tmp_path / "a.eaf").write_bytes(EafWriter().render([spoken]))
+    assert read_transcript(tmp_path / "a.eaf").spans[1:] == (
+        Span("what?", 2.0, 3.123, "B"),
+        Span("oh", 3.0, 5.0, "B"),
+        Span("so", 3.1, 5.0, "B"),
+    )
 
 
 def test_the_recording_is_linked_by_its_path_and_by_its_name(conversation: Result, tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """Encoders that run without torch: one modality of one utterance to a sequence of vectors.
 
-An encoder of either registry is made with its files in the bundle, its settings, dimension and fingerprint; see
+An encoder of the first two registries is made with its files in the bundle, its settings, dimension and fingerprint;
+one of the third is public, needs the extra [train], and is made of the bundle's `NamedEncoderConfig`; see
 `emobridge.runtime`.
 """
 
 ACOUSTIC = {"compact": "emobridge.encoders.compact:CompactEncoder"}
 LINGUISTIC = {"minilm": "emobridge.encoders.minilm:MiniLmEncoder"}
+NAMED = {
+    "hub speech": "emobridge.learning.hub_speech:named_acoustic",
+    "hub text": "emobridge.learning.hub_text:named_linguistic",
+}

@@ -39,7 +39,7 @@ class StreamConfig:
         mixup: of an ``acoustic`` stream, the parameter of the beta distribution by which clips of one corpus are mixed,
             functionals and labels alike [Zhang 2018]; 0 mixes nothing.
         speaker_shift: of an ``acoustic`` stream, the share of clips that are carried to another speaker's mean
-            (`speaker_shift`), before they are mixed.
+            (`speaker_shift`), before they are mixed; left out: none.
         matching, contradicting, irrelevant: of a ``paired`` stream, how many clips, relative to each other, meet a
             sentence of their category, of another one (the target is the even mix of both), or an emotionless one (the
             target is the clip's).
@@ -51,14 +51,14 @@ class StreamConfig:
     balance: Annotated[float, Field(ge=0, le=1)] = 0.5
     one_corpus: bool = False
     mixup: NonNegativeFloat = 0.0
-    speaker_shift: Annotated[float, Field(ge=0, le=1)] = 0.0
+    speaker_shift: Annotated[float, Field(gt=0, le=1)] | None = None
     matching: NonNegativeFloat = 1.0
     contradicting: NonNegativeFloat = 0.0
     irrelevant: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
         for name, done in (("mixup", "mixed"), ("speaker_shift", "shifted")):
-            if getattr(self, name) > 0 and self.kind != "acoustic":
+            if getattr(self, name) and self.kind != "acoustic":
                 raise RecipeError(f"a '{self.kind}' stream with {name}", f"only clips are {done}", "leave it out")
         if sum(self.pairing_shares) == 0:
             given = "a stream whose matching, contradicting and irrelevant are all 0"
@@ -78,7 +78,7 @@ class Batch:
     """B utterances as tensors.
 
     Attributes:
-        frames, frame_mask: (B, T_f, F) float32 functionals, zero-padded, and (B, T_f) True where real.
+        frames, frame_mask: (B, T_f, F) float32 vectors of the front end, zero-padded, and (B, T_f) True where real.
         token_ids, token_mask: (B, T) int64 word pieces with [CLS] and [SEP], and 1 where real.
         token_vectors: (B, T, D) what a frozen linguistic encoder made of them; None where it must still read.
         presence: (B, 2) bool: acoustic, linguistic.
@@ -119,7 +119,7 @@ def collate(
     heard = zip(acoustic, [0] * len(acoustic) if copies is None else copies, strict=True)
     sounds = [_sound(examples, index, copy) for index, copy in heard]
     words = [np.zeros(0, np.int64) if index is None else examples.token_ids[index] for index in linguistic]
-    frames = np.zeros((len(sounds), max(1, *map(len, sounds), 1), examples.settings.width), np.float32)
+    frames = np.zeros((len(sounds), max(1, *map(len, sounds), 1), examples.front_end.dimension), np.float32)
     frame_mask = np.zeros(frames.shape[:2], bool)
     token_ids = np.zeros((len(words), max(1, *map(len, words), 1)), np.int64)
     token_mask = np.zeros_like(token_ids)
@@ -173,7 +173,7 @@ def _labels(
 
 
 def _sound(examples: Examples, index: int | None, copy: int) -> NDArray[np.float32]:
-    return np.zeros((0, examples.settings.width), np.float32) if index is None else examples.frames(index, copy)
+    return np.zeros((0, examples.front_end.dimension), np.float32) if index is None else examples.frames(index, copy)
 
 
 def mix(batch: Batch, corpora: NDArray[np.int64], parameter: float, generator: np.random.Generator) -> Batch:
@@ -248,7 +248,7 @@ class BatchStream:
         for name, share in zip(PAIRINGS, config.pairing_shares, strict=True):
             if self.partners is not None and share > 0 and not self.partners.can(name):
                 raise RecipeError(f"{name} pairs", "the training part has no sentence for them", f"set {name} to 0")
-        self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift > 0 else None
+        self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift else None
         self._block = lru_cache(maxsize=2)(self._draw_block)
 
     def batch(self, number: int) -> Batch:
@@ -267,7 +267,8 @@ class BatchStream:
         batch = collate(self.examples, acoustic, linguistic, pairing, copies)
         # Generators of their own: neither changes what the other does.
         if self.means is not None:
-            shifts = self.means.shifts(chosen, self.config.speaker_shift, np.random.default_rng([self.seed, 6, number]))
+            share = self.config.speaker_shift or 0.0
+            shifts = self.means.shifts(chosen, share, np.random.default_rng([self.seed, 6, number]))
             batch = replace(batch, frames=batch.frames + torch.from_numpy(shifts)[:, None, :])
         if self.config.mixup > 0:
             generator = np.random.default_rng([self.seed, 5, number])
@@ -298,9 +299,14 @@ class BatchStream:
         batches: list[NDArray[np.int64]] = []
         for pool, probabilities, count in self._shares_of_block(generator):
             drawn = generator.choice(pool, size=self.config.batch_size * count, p=probabilities)
-            lengths = np.array([len(self.examples.token_ids[index]) for index in drawn])
-            batches += np.array_split(drawn[np.argsort(lengths, kind="stable")], count)
+            batches += np.array_split(drawn[self._by_length(drawn)], count)
         return [batches[position] for position in generator.permutation(BATCHES_A_BLOCK)]
+
+    def _by_length(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the order of utterances by length: of their sound where that is a sequence, then of their text."""
+        tokens = np.array([len(self.examples.token_ids[index]) for index in drawn])
+        heard = self.examples.frame_counts[drawn] * int(self.examples.frame_counts.max() > 1)
+        return np.lexsort((tokens, heard))
 
     def _shares_of_block(
         self, generator: np.random.Generator

@@ -8,10 +8,20 @@ several processes may fill one cache at once (each may compute what the others a
 
 import itertools
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from emobridge.errors import OutputError
+
+
+def cache_folder() -> Path:
+    """Return where all caches are: EMOBRIDGE_CACHE, else the user's cache folder."""
+    base = os.environ.get("EMOBRIDGE_CACHE")
+    return Path(base) if base else Path.home() / ".cache" / "emobridge"
 
 
 class ArrayCache:
@@ -21,12 +31,15 @@ class ArrayCache:
         folder: where it lives; made when missing.
         dtype: the stored type.
         width: columns of each array, None for arrays of one dimension.
+
+    Attributes:
+        folder: as given.
     """
 
     def __init__(self, folder: Path, dtype: DTypeLike, width: int | None = None) -> None:
         self._dtype = np.dtype(dtype)
         self._width = width
-        self._folder = folder
+        self.folder = folder
         self._own_values: Path | None = None
         self._segments: dict[Path, NDArray[np.uint8]] = {}
         self._index: dict[str, tuple[Path, int, int]] = {}
@@ -51,8 +64,32 @@ class ArrayCache:
         """Columns of each array; 1 where they have one dimension."""
         return self._width or 1
 
+    @property
+    def size_bytes(self) -> int:
+        """What the values of all arrays take on disk."""
+        return sum(size for _, _, size in self._index.values())
+
+    def __len__(self) -> int:
+        return len(self._index)
+
     def __contains__(self, key: str) -> bool:
         return key in self._index
+
+    def make_room(self, rows: int) -> int:
+        """Return the bytes that ``rows`` further rows of values will take, after checking that the disk has them.
+
+        Raises:
+            OutputError: the disk has too little room.
+        """
+        needed = rows * self.width * self._dtype.itemsize
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise OutputError(
+                f"a cache of {needed / 1e9:.2f} GB in '{self.folder}'",
+                f"its disk has {free / 1e9:.2f} GB left",
+                "set EMOBRIDGE_CACHE to a folder on a larger disk, or pool frames: acoustic.pool_frames=4",
+            )
+        return needed
 
     def __getitem__(self, key: str) -> NDArray[np.generic]:
         """Return the array behind ``key`` as a read-only memory map.
@@ -79,7 +116,7 @@ class ArrayCache:
         if key in self._index:
             return
         if self._own_values is None:
-            self._own_values = _new_segment(self._folder)
+            self._own_values = _new_segment(self.folder)
         content = np.ascontiguousarray(array, dtype=self._dtype).tobytes()
         with self._own_values.open("ab") as file:
             offset = file.tell()

@@ -6,7 +6,7 @@ stored predictions; what is complete is not done again, and what was interrupted
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,43 +15,53 @@ import torch
 
 from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
+from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
-from emobridge.learning.evaluation.predictions import Predictions, read_metadata
-from emobridge.learning.features import DataConfig, Examples, add_perturbed_copies
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.features import Examples, add_perturbed_copies
+from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.frozen_texts import read_texts
-from emobridge.learning.grid import Grid, Plan, plan
+from emobridge.learning.hub_checkpoints import VectorShape
+from emobridge.learning.leaks import SplitRecord
+from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
-from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare, read_examples
+from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.record import cost_since, run_record, shared_speakers, write_experiment
+from emobridge.learning.record import cost_since, run_record
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
-from emobridge.learning.transcript_sources import table_digest, with_transcripts
 
 PREDICTIONS = "predictions.parquet"
+HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
 RUN = "run.json"
 START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
-LINGUISTIC_DIMENSION = 384
-Report = Callable[[str, int, int], None]
 
 
-def no_report(what: str, done: int, total: int) -> None:
-    """Report nothing."""
-
-
-def new_system(recipe: Recipe, examples: Examples) -> EmotionSystem:
-    """Return an untrained system for a recipe and its label set; the linguistic encoder holds its released weights."""
+def new_system(recipe: Recipe, prepared: Prepared) -> EmotionSystem:
+    """Return an untrained system for a recipe and its label set; `minilm` holds its released weights."""
     torch.manual_seed(recipe.seed)
-    fusion = recipe.fusion_config(examples.categories, examples.dimension_names, LINGUISTIC_DIMENSION)
-    system = EmotionSystem(SystemConfig(fusion, recipe.acoustic, recipe.linguistic))
-    if system.linguistic is not None:
+    examples = prepared.examples
+    public = {modality: encoder.shape for modality, encoder in prepared.public.items()}
+    system = EmotionSystem(system_config(recipe, examples.categories, examples.dimension_names, public))
+    if isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_starting_weights()
     return system
+
+
+def system_config(
+    recipe: Recipe, categories: tuple[str, ...], dimensions: tuple[str, ...], public: Mapping[str, VectorShape]
+) -> SystemConfig:
+    """Return a recipe's system for a label set; ``public`` tells what each public encoder gives, by modality."""
+    return SystemConfig(
+        recipe.fusion_config(categories, dimensions, public),
+        recipe.acoustic if isinstance(recipe.acoustic, CompactConfig) else public.get("acoustic"),
+        recipe.linguistic if isinstance(recipe.linguistic, MinilmConfig) else public.get("linguistic"),
+    )
 
 
 def run_fold(
@@ -76,14 +86,12 @@ def run_fold(
     """
     examples, start_s = prepared.examples, time.perf_counter()
     started = None if start is None else start.run(examples, parts)
-    digest = _digest(recipe, examples, parts, started)
+    digest = _digest(recipe, prepared, parts, started)
+    fold = _Fold(recipe, variant, parts, folder, digest)
     stored = folder / PREDICTIONS
     if stored.exists():
         _check_run(folder, digest)
-        if recipe.acoustic and (folder / CHECKPOINT).exists() and not (folder / DOMAIN).exists():
-            system = new_system(recipe, examples)
-            system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
-            _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
+        fold.complete(prepared, report)
         return Predictions.read(stored)
     add_perturbed_copies(
         examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
@@ -96,69 +104,85 @@ def run_fold(
         digest=digest,
         folder=folder,
     )
-    system = new_system(recipe, examples)
-    if started is not None and system.linguistic is not None:
-        system.linguistic.load_state_dict(linguistic_weights(started), strict=True)
-    if system.linguistic is not None and system.linguistic.frozen:
-        examples = read_texts(system.linguistic, examples, _labelled(report, "read texts"))
+    system = new_system(recipe, prepared)
+    if started is not None and isinstance(system.linguistic, MinilmEncoder):
+        system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
+    if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+        examples = read_texts(system.linguistic, examples, report)
         setup = replace(setup, examples=examples)
     resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
-    pairs = Pairs.natural(examples, list(parts.test))
-    predictions = predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=recipe.seed)
-    _keep_domain(system, examples, parts, recipe.training.perturbed_copies, folder)
+    fold.keep_domain(system, examples)
+    fold.keep_held_out(system, examples, calibration)
+    predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost_since(start_s, resumed)))
-    predictions.write(stored, {"recipe": recipe.name, "digest": digest, "torch": torch.__version__})
+    predictions.write(stored, fold.metadata)
     return predictions
 
 
-def run_transcripts(
-    recipe: Recipe, variant: str, prepared: Prepared, parts: Parts, folder: Path, report: Report = no_report
-) -> list[Predictions]:
-    """Return what a trained fold says of its test part when it reads other transcripts: `Recipe.transcripts`.
+@dataclass(frozen=True)
+class _Fold:
+    """What a trained fold leaves behind beside its checkpoint; see `run_fold`."""
 
-    Args:
-        recipe, variant, prepared, parts, report: as for `run_fold`, which has been done.
-        folder: of the training; each transcript's predictions are stored there too.
+    recipe: Recipe
+    variant: str
+    parts: Parts
+    folder: Path
+    digest: str
 
-    Raises:
-        CorpusError: a table of transcripts cannot be read, or names none of the utterances.
-    """
-    found = []
-    for name, table in (recipe.transcripts or {}).items() if recipe.linguistic else ():
-        stored, digest = folder / f"predictions-{name}.parquet", table_digest(Path(table))
-        if not stored.exists() or read_metadata(stored).get("transcripts") != digest:
-            corpora = with_transcripts(prepared.corpora, Path(table), heard=recipe.acoustic is not None)
-            examples = read_examples(recipe, corpora, _labelled(report, f"read {name}"))
-            system = new_system(recipe, examples)
-            system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
-            if system.linguistic is not None and system.linguistic.frozen:
-                examples = read_texts(system.linguistic, examples, _labelled(report, f"read texts of {name}"))
-            fitted = read_json(folder / RUN)["calibration"].items()
-            calibration = {presence: Calibration(**values) for presence, values in fitted}
-            pairs = Pairs.natural(examples, list(parts.test))
-            judged = predict(
-                system, examples, pairs, calibration, fold=parts.name, variant=f"{variant}@{name}", seed=recipe.seed
-            )
-            judged.write(stored, {"transcripts": digest})
-        found.append(Predictions.read(stored))
-    return found
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is remembered beside predictions."""
+        return {"recipe": self.recipe.name, "digest": self.digest, "torch": torch.__version__}
+
+    def predict(
+        self, system: EmotionSystem, examples: Examples, pairs: Pairs, calibration: dict[str, Calibration]
+    ) -> Predictions:
+        """Return what the system says, as this fold's."""
+        fold, variant, seed = self.parts.name, self.variant, self.recipe.seed
+        return predict(system, examples, pairs, calibration, fold=fold, variant=variant, seed=seed)
+
+    def complete(self, prepared: Prepared, report: Report) -> None:
+        """Write what an earlier version did not leave behind, where there is a checkpoint to make it from."""
+        undone = [name for name in (DOMAIN, HELD_OUT) if not (self.folder / name).exists()]
+        if self.recipe.acoustic is None and DOMAIN in undone:
+            undone.remove(DOMAIN)
+        if not undone or not (self.folder / CHECKPOINT).exists():
+            return
+        system, examples = new_system(self.recipe, prepared), prepared.examples
+        system.load_state_dict(load_average(self.folder / CHECKPOINT), strict=True)
+        if DOMAIN in undone:
+            self.keep_domain(system, examples)
+        if HELD_OUT in undone:
+            if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+                examples = read_texts(system.linguistic, examples, report)
+            stored = read_json(self.folder / RUN)["calibration"]
+            self.keep_held_out(system, examples, {name: Calibration(**one) for name, one in stored.items()})
+
+    def keep_held_out(self, system: EmotionSystem, examples: Examples, calibration: dict[str, Calibration]) -> None:
+        """Store what a trained system says of its validation part, under every presence."""
+        pairs = calibration_pairs(examples, self.parts.validation)
+        self.predict(system, examples, pairs, calibration).write(self.folder / HELD_OUT, self.metadata)
+
+    def keep_domain(self, system: EmotionSystem, examples: Examples) -> None:
+        """Fit and store what the sound is like that a trained system learned from."""
+        if system.acoustic is None:
+            return
+        parts, copies = self.parts, self.recipe.training.perturbed_copies
+        # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went
+        # there.
+        add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
+        if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
+            save_domain(domain, self.folder / DOMAIN)
 
 
-def _keep_domain(system: EmotionSystem, examples: Examples, parts: Parts, copies: int, folder: Path) -> None:
-    """Fit and store what the sound is like that a trained system learned from; its digest is the checkpoint's."""
-    if system.acoustic is None:
-        return
-    # What it met in training is no surprise: telephones, noise and rooms are of its domain, as far as clips went there.
-    add_perturbed_copies(examples, np.concatenate((parts.train, parts.validation)), copies)
-    if domain := fit_domain(system, examples, parts.train, parts.validation, copies):
-        save_domain(domain, folder / DOMAIN)
-
-
-def _digest(recipe: Recipe, examples: Examples, parts: Parts, started: Path | None) -> str:
+def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | None) -> str:
     """Return a digest of all that decides a training: recipe, utterances, labels, split and what it starts from."""
+    examples = prepared.examples
     whole = hashlib.sha256(recipe.digest.encode())
+    for encoder in prepared.public.values():
+        whole.update(encoder.fingerprint.encode())
     if started is not None:
         whole.update(read_json(started / RUN)["digest"].encode())
     whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
@@ -187,25 +211,26 @@ class Start:
     report: Report
 
     @classmethod
-    def of(cls, recipe: Recipe, data: Path | None, out: Path, report: Report) -> "Start | None":
+    def of(
+        cls, recipe: Recipe, data: Path | None, out: Path, report: Report, allow_leaks: Sequence[str] = ()
+    ) -> "Start | None":
         """Return what ``recipe`` starts from, None for the released weights.
 
         Raises:
+            CorpusError: the other recipe's split leaks.
             RecipeError: the other recipe has no linguistic encoder, or starts from a third one itself.
         """
-        if recipe.linguistic is None or not recipe.linguistic.start:
+        if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start:
             return None
         other = read_recipe(recipe.linguistic.start)
-        if other.linguistic is None or other.linguistic.start:
+        if not isinstance(other.linguistic, MinilmConfig) or other.linguistic.start:
             raise RecipeError(
                 f"linguistic.start is the recipe '{other.name}'",
                 "a start has a section [linguistic], whose own start is the released weights",
                 "choose another linguistic.start",
             )
         folder = out / START / other.name
-        return cls(
-            other, prepare(other, data, folder, _labelled(report, f"{other.name}, read corpora")), folder, report
-        )
+        return cls(other, prepare(other, data, folder, of_variant(report, other.name), allow_leaks), folder, report)
 
     def run(self, examples: Examples, parts: Parts) -> Path:
         """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
@@ -229,13 +254,6 @@ class Start:
         )
 
 
-def linguistic_weights(run: Path) -> dict[str, torch.Tensor]:
-    """Return the linguistic encoder's averaged weights of a trained fold, by their names within the encoder."""
-    prefix = "linguistic."
-    weights = load_average(run / CHECKPOINT).items()
-    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
-
-
 def _check_run(folder: Path, digest: str) -> None:
     found = read_json(folder / RUN)["digest"]
     if found != digest:
@@ -247,7 +265,13 @@ def _check_run(folder: Path, digest: str) -> None:
 
 
 def train(
-    recipe: str | Path | Recipe, data: Path | None, out: Path, fold: int = 1, report: Report = no_report
+    recipe: str | Path | Recipe,
+    data: Path | None,
+    out: Path,
+    fold: int = 1,
+    report: Report = no_report,
+    *,
+    allow_leaks: Sequence[str] = (),
 ) -> Predictions:
     """Train a recipe on one fold and return the predictions for its test part; the run's folder can be exported.
 
@@ -257,82 +281,21 @@ def train(
         out: the run's folder; the same folder resumes.
         fold: counted from 1.
         report: called with what is being done, how much of it is done, and how much there is.
+        allow_leaks: kinds of leaks (keys of `folds.LEAKS`) that are trained with all the same; the report tells.
 
     Raises:
-        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
+        AudioError, CorpusError: a corpus, a recording or the folds cannot be read, or the split leaks.
         BundleError: the run's checkpoint is damaged or belongs to another training.
         LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: ``out`` is no folder.
         RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
+    prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
-    start = Start.of(chosen, data, out, report)
+    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
+    start = Start.of(chosen, data, out, report, allow_leaks)
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
-
-
-def crossvalidate(
-    recipe: str | Path | Recipe,
-    data: Path | None,
-    out: Path,
-    folds: Sequence[int] | None = None,
-    report: Report = no_report,
-    *,
-    leave_corpus_out: bool = False,
-    seeds: Sequence[int] | None = None,
-    grid: Grid | None = None,
-) -> Predictions:
-    """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
-
-    Args:
-        recipe, data, out, report: as for `train`.
-        folds: which folds, counted from 1; None: all.
-        leave_corpus_out: instead of the folds of speakers take those of corpora (`Prepared.left_out`), named
-            ``without-`` and the corpus: trained on the others, tested on all of this one.
-        seeds: every training is done with each; None: with the recipe's own.
-        grid: whose variants are run in the place of the recipe's own.
-
-    Raises:
-        EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of, and a grid that asks
-            nothing of the recipe.
-    """
-    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    planned = Plan(chosen) if grid is None else plan(grid, chosen)
-    asked = list(dict.fromkeys(seeds or [chosen.seed]))
-    found = []
-    known: dict[tuple[DataConfig, bool], Prepared] = {}  # a variant may learn from other labels or inputs
-    for variant in (chosen.name, *planned.recipe.variants):
-        varied = planned.recipe.variant(variant)
-        inputs = (varied.data, varied.linguistic is None)
-        if inputs not in known:
-            known[inputs] = prepare(varied, data, out, _labelled(report, f"{variant}, read corpora"))
-        prepared = known[inputs]
-        parted = _chosen_folds(prepared, folds, leave_corpus_out)
-        if variant == chosen.name:
-            told = None if grid is None else {"name": grid.name, **planned.to_dict()}
-            audit = [shared_speakers(prepared, parts) for parts in parted]
-            write_experiment(out, chosen, prepared, [parts.name for parts in parted], asked, told, audit)
-        for seed in asked:
-            seeded, place = replace(varied, seed=seed), out / variant
-            named = variant if seed == chosen.seed else f"{variant}, seed {seed}"
-            place = place if seed == chosen.seed else place / f"seed-{seed}"
-            start = Start.of(seeded, data, out, report)
-            for parts in parted:
-                told_of = _of_variant(report, named)
-                found.append(run_fold(seeded, variant, prepared, parts, place / parts.name, start, told_of))
-                found += run_transcripts(seeded, variant, prepared, parts, place / parts.name, told_of)
-    whole = Predictions.concatenate(found)
-    whole.write(out / PREDICTIONS, {"recipe": chosen.name})
-    return whole
-
-
-def _chosen_folds(prepared: Prepared, folds: Sequence[int] | None, leave_corpus_out: bool) -> list[Parts]:
-    there, choose = prepared.folds, prepared.fold
-    if leave_corpus_out:
-        there, choose = prepared.left_out, prepared.left_out_fold
-    numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
-    return [choose(number) for number in numbers]
 
 
 def evaluate(
@@ -342,6 +305,8 @@ def evaluate(
     out: Path,
     fold: int = 1,
     report: Report = no_report,
+    *,
+    allow_leaks: Sequence[str] = (),
 ) -> Predictions:
     """Return what a bundle says of a recipe's test part, through the same graphs that predict for users.
 
@@ -349,7 +314,7 @@ def evaluate(
         bundle: its folder; None is the model that comes with emobridge.
         recipe: corpora, label set and folds come from it; nothing is trained.
         out: folder for the predictions, and for the folds of a corpus that has no fold file.
-        data, fold, report: as for `train`.
+        data, fold, report, allow_leaks: as for `train`.
 
     Raises:
         BundleError: there is no bundle, or a damaged one.
@@ -357,15 +322,17 @@ def evaluate(
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     loaded = load_bundle(bundle)
-    prepared = prepare(chosen, data, out, _labelled(report, "read corpora"))
+    prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
+    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
     progress = _labelled(report, f"evaluate {parts.name}")
     predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
     predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
     return predictions
 
 
-def _of_variant(report: Report, variant: str) -> Report:
+def of_variant(report: Report, variant: str) -> Report:
+    """Return a report that names the variant."""
     return lambda what, done, total: report(f"{variant}, {what}", done, total)
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,28 @@ from emobridge.bundle import (
     DimensionConfig,
     EncoderConfigs,
     LinguisticConfig,
+    NamedEncoderConfig,
     TrainingCorpus,
+    ViewConfig,
     load_bundle,
     seal_bundle,
 )
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
-from emobridge.labels import CATEGORY_SETS
+from emobridge.labels import views_of
+from emobridge.learning.compact import CompactEncoder
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, score, score_four
-from emobridge.learning.experiment import LINGUISTIC_DIMENSION, PREDICTIONS, RUN
-from emobridge.learning.minilm import starting_weights
+from emobridge.learning.evaluation.views import corpus_categories, fit_view, untested
+from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, RUN, system_config
+from emobridge.learning.hub_checkpoints import VectorShape
+from emobridge.learning.minilm import MinilmEncoder, starting_weights
 from emobridge.learning.preparation import LEFT_OUT
 from emobridge.learning.recipe import Recipe, parse_recipe
 from emobridge.learning.report.card import model_card
 from emobridge.learning.storage import make_folder, read_json
-from emobridge.learning.system import EmotionSystem, SystemConfig
+from emobridge.learning.system import EmotionSystem, GivenVectors
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT
 from emobridge.registry import load_extra
@@ -71,9 +77,10 @@ def export(run: Path, out: Path) -> Bundle:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
-        encoders = _write_graphs(system, domain, folder)
+        encoders = _write_graphs(system, _named(record), domain, folder)
         _write_weights(system, folder)
         config = _config(recipe, record, system, encoders, domain)
+        config = replace(config, views=_views(run, recipe, config))
         (folder / "README.md").write_text(model_card(config, scores, _left_out(run, recipe)), encoding="utf-8")
         seal_bundle(folder, config)
         _replace_folder(folder, out)
@@ -92,25 +99,58 @@ def _left_out(run: Path, recipe: Recipe) -> dict[str, Scores]:
     return found
 
 
+def _views(run: Path, recipe: Recipe, config: BundleConfig) -> dict[str, ViewConfig]:
+    """Return the common sets of categories, and each corpus's own under its name, with what was measured within them.
+
+    It was measured on the speakers that the fold, or a fold of the same recipe beside it, held out of its training;
+    without those that this fold tests, so that they stay unseen.
+    """
+    folders = [run]
+    for folder in sorted(run.absolute().parent.glob("*/")):
+        beside = not folder.samefile(run) and not folder.name.startswith(LEFT_OUT) and (folder / HELD_OUT).exists()
+        if beside and parse_recipe(read_json(folder / RUN)["recipe"]).digest == recipe.digest:
+            folders.append(folder)
+    held_out = Predictions.concatenate([Predictions.read(folder / HELD_OUT) for folder in folders])
+    held_out = untested(held_out, Predictions.read(run / PREDICTIONS))
+    common = views_of(config.categories)
+    views = {name: fit_view(held_out, view, config.presences) for name, view in common.items()}
+    for corpus, categories in corpus_categories(held_out).items():
+        if set(categories) < set(config.categories):
+            mine = held_out.select(held_out.corpora == corpus)
+            views[corpus] = fit_view(mine, categories, config.presences)
+    return views
+
+
 def load_system(run: Path, record: dict[str, Any], recipe: Recipe) -> EmotionSystem:
     """Return the trained system of a fold, with averaged weights, in evaluation mode."""
-    categories, dimensions = tuple(record["categories"]), tuple(record["dimensions"])
-    fusion = recipe.fusion_config(categories, dimensions, LINGUISTIC_DIMENSION)
-    system = EmotionSystem(SystemConfig(fusion, recipe.acoustic, recipe.linguistic))
+    public = {
+        modality: VectorShape(one.dimension // one.layers, one.layers) for modality, one in _named(record).items()
+    }
+    config = system_config(recipe, tuple(record["categories"]), tuple(record["dimensions"]), public)
+    system = EmotionSystem(config)
     system.load_state_dict(load_average(run / CHECKPOINT), strict=True)
     return system.eval()
 
 
-def _write_graphs(system: EmotionSystem, domain: Domain | None, folder: Path) -> EncoderConfigs:
-    acoustic = linguistic = None
-    if system.acoustic is not None:
+def _named(record: dict[str, Any]) -> dict[str, NamedEncoderConfig]:
+    """Return the public encoders of a trained fold, by modality."""
+    return {modality: NamedEncoderConfig(**values) for modality, values in record.get("encoders", {}).items()}
+
+
+def _write_graphs(
+    system: EmotionSystem, named: dict[str, NamedEncoderConfig], domain: Domain | None, folder: Path
+) -> EncoderConfigs:
+    """Write the graphs of all that was trained; a public encoder is left where it is, and named."""
+    acoustic: AcousticConfig | NamedEncoderConfig | None = named.get("acoustic")
+    linguistic: LinguisticConfig | NamedEncoderConfig | None = named.get("linguistic")
+    if isinstance(system.acoustic, CompactEncoder):
         settings = FunctionalsSettings()
         frames, mask = torch.randn(2, 3, settings.width), torch.ones(2, 3, dtype=torch.bool)
         export_graph(system.acoustic, (frames, mask), folder / "acoustic.onnx", ACOUSTIC_AXES)
         halve(folder / "acoustic.onnx")
         fingerprint = _fingerprint(folder / "acoustic.onnx", settings.to_dict())
         acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.config.width, fingerprint, settings)
-    if system.linguistic is not None:
+    if isinstance(system.linguistic, MinilmEncoder):
         ids = torch.ones(2, 9, dtype=torch.int64)
         full = folder / "linguistic-float.onnx"
         export_graph(system.linguistic, (ids, torch.ones_like(ids)), full, LINGUISTIC_AXES)
@@ -154,6 +194,38 @@ def export_graph(module: nn.Module, example: tuple[Tensor | None, ...], path: Pa
         )
 
 
+class FromFlatLayers(nn.Module):
+    """A fusion network that takes several layers of an encoder side by side, as encoders give them.
+
+    Args:
+        fusion: takes each layer by itself.
+        system: whose encoders' layers are told apart.
+    """
+
+    def __init__(self, fusion: nn.Module, system: EmotionSystem) -> None:
+        super().__init__()
+        self.fusion = fusion
+        config = system.config.fusion
+        self.acoustic = GivenVectors(VectorShape(config.acoustic_dimension or 1, config.acoustic_layers))
+        self.linguistic = GivenVectors(VectorShape(config.linguistic_dimension or 1, config.linguistic_layers))
+
+    def forward(
+        self,
+        acoustic: Tensor | None,
+        acoustic_mask: Tensor | None,
+        linguistic: Tensor | None,
+        linguistic_mask: Tensor | None,
+        *others: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        """Return what the fusion network gives for vectors (B, T, layers x D)."""
+        if acoustic is not None:
+            acoustic, acoustic_mask = self.acoustic(acoustic, acoustic_mask)
+        if linguistic is not None:
+            linguistic, linguistic_mask = self.linguistic(linguistic, linguistic_mask)
+        outputs: tuple[Tensor, ...] = self.fusion(acoustic, acoustic_mask, linguistic, linguistic_mask, *others)
+        return outputs
+
+
 def export_fusion(system: EmotionSystem, path: Path, domain: Domain | None = None) -> None:
     """Write the fusion network; a modality that the system lacks has no inputs, an empty head no output.
 
@@ -162,11 +234,15 @@ def export_fusion(system: EmotionSystem, path: Path, domain: Domain | None = Non
     config = system.config.fusion
     inputs: Axes = {}
     example: list[Tensor | None] = []
-    for name, dimension in (("acoustic", config.acoustic_dimension), ("linguistic", config.linguistic_dimension)):
+    sizes = {
+        "acoustic": (config.acoustic_dimension, config.acoustic_layers),
+        "linguistic": (config.linguistic_dimension, config.linguistic_layers),
+    }
+    for name, (dimension, layers) in sizes.items():
         if dimension is None:
             example += [None, None]
             continue
-        example += [torch.randn(2, 5, dimension), torch.ones(2, 5, dtype=torch.bool)]
+        example += [torch.randn(2, 5, dimension * layers), torch.ones(2, 5, dtype=torch.bool)]
         length = f"T_{name[0]}"
         inputs |= {name: {0: "B", 1: length}, f"{name}_mask": {0: "B", 1: length}}
     if config.linguistic_dimension is None:
@@ -180,7 +256,8 @@ def export_fusion(system: EmotionSystem, path: Path, domain: Domain | None = Non
     if domain is not None:
         fusion = FusionWithDistance(system.fusion, domain)
         outputs["distance"] = {0: "B"}
-    export_graph(fusion, (*example, torch.ones(2, 2, dtype=torch.bool)), path, (inputs, outputs))
+    given = (*example, torch.ones(2, 2, dtype=torch.bool))
+    export_graph(FromFlatLayers(fusion, system), given, path, (inputs, outputs))
 
 
 def halve(path: Path) -> None:
@@ -238,7 +315,6 @@ def _config(
     recipe: Recipe, record: dict[str, Any], system: EmotionSystem, encoders: EncoderConfigs, domain: Domain | None
 ) -> BundleConfig:
     fusion = system.config.fusion
-    views = {name: view for name, view in CATEGORY_SETS.items() if set(view) < set(fusion.categories)}
     calibration = record["calibration"]
     return BundleConfig(
         name=recipe.name,
@@ -248,11 +324,11 @@ def _config(
         architecture={"fusion": fusion.to_dict(), "recipe": record["recipe"]},
         encoders=encoders,
         categories=fusion.categories,
-        views=views,
+        views={},
         dimensions=tuple(
             DimensionConfig(name, (0.0, 1.0), record["supervision"].get(name, {})) for name in fusion.dimensions
         ),
-        sample_rate_hz=FunctionalsSettings().sample_rate_hz,
+        sample_rate_hz=record.get("sample_rate_hz", FunctionalsSettings().sample_rate_hz),
         window_s=WINDOW_S,
         temperature={name: one["temperature"] for name, one in calibration.items()},
         conformal={

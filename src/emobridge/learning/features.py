@@ -5,7 +5,6 @@ through the named maps of `labels`; missing stays missing (an all-zero distribut
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +16,11 @@ from pydantic import Field, NonNegativeFloat
 from tokenizers import Tokenizer
 
 from emobridge.audio import load_audio
-from emobridge.encoders.functionals import FunctionalsSettings
-from emobridge.errors import CorpusError, RecipeError, nearest
+from emobridge.errors import RecipeError, nearest
 from emobridge.labels import LabelMap, Scale, label_map
 from emobridge.learning.cache import ArrayCache
-from emobridge.learning.corpora.base import Corpus, Utterance
+from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
+from emobridge.learning.front_ends import FrontEnd, FunctionalsFrontEnd, Report, encode_clips, no_report
 from emobridge.learning.perturbations import VERSION, perturb
 from emobridge.learning.weak_labels import weak_dimensions
 
@@ -38,6 +37,10 @@ class CorpusConfig:
         weight: how often it is drawn, beside the square root of its size.
         weak_dimensions: give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
         categories: learn its categories at all.
+        only: conditions ``key=value,value`` that every utterance must meet (`select`), as in
+            ``["label=ang,hap,exc,neu,sad", "situation=improvised"]``; left out: all utterances.
+        protocol: a rule (`PROTOCOLS`) or a fold file (``.json``); left out: the checked-in fold file of the corpus,
+            else the authors' split, else speakers dealt to ``evaluation.folds`` parts.
     """
 
     name: str
@@ -45,6 +48,8 @@ class CorpusConfig:
     weight: NonNegativeFloat = 1.0
     weak_dimensions: bool = False
     categories: bool = True
+    only: tuple[str, ...] | None = None
+    protocol: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,13 @@ class DataConfig:
 
     Attributes:
         corpora: one or more.
-        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven`` or ``four``.
+        categories: ``own`` (the labels of the one corpus), ``nine``, ``seven``, ``six``, ``five`` or ``four``.
         dimensions: names of the continuous labels that the model gives.
         votes: learn the raters' votes as a distribution where there are votes; else the one label.
     """
 
     corpora: Annotated[tuple[CorpusConfig, ...], Field(min_length=1)]
-    categories: Literal["own", "nine", "seven", "four"] = "own"
+    categories: Literal["own", "nine", "seven", "six", "five", "four"] = "own"
     dimensions: tuple[str, ...] = ()
     votes: bool = True
 
@@ -76,9 +81,9 @@ class Examples:
         dimensions: (N, K) on [0, 1], NaN where missing; ``weak`` ones included.
         rated_dimensions: (N, K) the same without weak ones: what metrics may use.
         token_ids: N arrays with [CLS] and [SEP]; empty where the text is missing or not used.
-        frame_keys: N keys into the cache of functionals, None where there is no sound.
-        frame_counts: (N,) vectors of functionals, one a clip; 0 where there is no sound.
-        settings: of the front end.
+        frame_keys: N keys into the cache of the front end's vectors, None where there is no sound.
+        frame_counts: (N,) vectors of each clip, one where they are functionals; 0 where there is no sound.
+        front_end: what made the vectors.
         text_cache: token vectors of a frozen linguistic encoder by `text_key`; None where they are not known.
     """
 
@@ -94,7 +99,7 @@ class Examples:
     token_ids: tuple[NDArray[np.int64], ...]
     frame_keys: tuple[str | None, ...]
     frame_counts: NDArray[np.int64]
-    settings: FunctionalsSettings
+    front_end: FrontEnd
     cache: ArrayCache = field(repr=False)
     text_cache: ArrayCache | None = field(default=None, repr=False)
 
@@ -107,7 +112,7 @@ class Examples:
         return np.stack([self.frame_counts > 0, np.array([len(ids) > 0 for ids in self.token_ids], bool)], axis=1)
 
     def frames(self, index: int, copy: int = 0) -> NDArray[np.float32]:
-        """Return the functionals (1, F) of an example; (0, F) where there is no sound.
+        """Return the front end's vectors (T, F) of an example; (0, F) where there is no sound.
 
         Args:
             index: of the example.
@@ -115,7 +120,7 @@ class Examples:
         """
         key = self.frame_keys[index]
         if key is None:
-            return np.zeros((0, self.settings.width), np.float32)
+            return np.zeros((0, self.front_end.dimension), np.float32)
         return self.cache[_copy_key(key, copy)].astype(np.float32)
 
     def token_vectors(self, index: int) -> NDArray[np.float32]:
@@ -127,6 +132,9 @@ class Examples:
             if len(ids)
             else np.zeros((0, self.text_cache.width), np.float32)
         )
+
+
+Pair = tuple[int, Corpus, CorpusConfig, Utterance]
 
 
 def text_key(token_ids: NDArray[np.int64]) -> str:
@@ -148,7 +156,7 @@ def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str
         raise RecipeError(
             f"data.categories 'own' for {', '.join(corpus.name for corpus in with_labels)}",
             "corpora of one recipe must share their labels",
-            "use data.categories = 'nine', 'seven' or 'four'",
+            "use data.categories = 'nine', 'seven', 'six', 'five' or 'four'",
         )
     return labels[0] if labels else ()
 
@@ -156,22 +164,31 @@ def model_categories(config: DataConfig, corpora: Sequence[Corpus]) -> tuple[str
 def build_examples(
     config: DataConfig,
     corpora: Sequence[Corpus],
-    cache_folder: Path,
+    folder: Path,
     tokenizer: Tokenizer | None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    report: Report = no_report,
+    front_end: FrontEnd | None = None,
 ) -> Examples:
-    """Return the examples of a recipe, decoding what the cache does not hold yet.
+    """Return the examples of a recipe, encoding the sound that the cache does not hold yet.
+
+    Args:
+        config: what the recipe learns from.
+        corpora: as it names them.
+        folder: of the caches.
+        tokenizer: of the linguistic encoder; None where no text is used.
+        report: called with what is being done, how much of it is done, and how much there is.
+        front_end: of the acoustic encoder; None is that of `compact`.
 
     Raises:
         AudioError, CorpusError: a sound file cannot be read.
         LabelError: a label that the map to ``data.categories`` does not know.
+        OutputError: the disk has no room for the vectors.
         RecipeError: a dimension that no corpus has, or ``own`` with corpora whose labels differ.
     """
     categories = model_categories(config, corpora)
     _check_dimensions(config, corpora)
-    settings = FunctionalsSettings()
-    fingerprint = hashlib.sha256(json.dumps(settings.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
-    cache = ArrayCache(cache_folder / f"functionals-{fingerprint}", np.float16, settings.width)
+    heard: FrontEnd = front_end or FunctionalsFrontEnd()
+    cache = ArrayCache(folder / heard.cache_name, np.float16, heard.dimension)
     pairs = [
         (number, corpus, entry, utterance)
         for number, (corpus, entry) in enumerate(zip(corpora, config.corpora, strict=True))
@@ -181,13 +198,9 @@ def build_examples(
     maps = [label_map(corpus.name, config.categories, categories) for corpus in corpora]
     targets, allowed = _category_targets(config, pairs, maps, len(categories))
     rated, weak = _dimension_targets(config, pairs)
-    keys: list[str | None] = []
-    counts: list[int] = []
-    for done, (_, _, entry, utterance) in enumerate(pairs):
-        key = _cached_frames(cache, settings, utterance) if "acoustic" in entry.modalities else None
-        keys.append(key)
-        counts.append(0 if key is None else len(cache[key]))
-        progress(done + 1, len(pairs))
+    keys = _audio_digests(pairs, report)
+    clips = {key: pair[3].audio for key, pair in zip(keys, pairs, strict=True) if key}
+    encode_clips(heard, cache, {key: audio for key, audio in clips.items() if audio}, report)
     return Examples(
         utterances=tuple(utterance for _, _, _, utterance in pairs),
         corpus_names=tuple(corpus.name for corpus in corpora),
@@ -200,8 +213,8 @@ def build_examples(
         rated_dimensions=rated,
         token_ids=tuple(_token_ids(tokenizer, entry, utterance) for _, _, entry, utterance in pairs),
         frame_keys=tuple(keys),
-        frame_counts=np.array(counts, np.int64),
-        settings=settings,
+        frame_counts=np.array([0 if key is None else len(cache[key]) for key in keys], np.int64),
+        front_end=heard,
         cache=cache,
     )
 
@@ -217,18 +230,13 @@ def _check_dimensions(config: DataConfig, corpora: Sequence[Corpus]) -> None:
             raise RecipeError(f"data.dimensions '{name}'", valid, remedy)
 
 
-def _cached_frames(cache: ArrayCache, settings: FunctionalsSettings, utterance: Utterance) -> str | None:
-    """Return the cache key of an utterance's frames, computing them if they are new; keyed by the bytes of the file."""
-    if utterance.audio is None:
-        return None
-    try:
-        with utterance.audio.open("rb") as file:
-            key = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CorpusError(f"{utterance.corpus}: {utterance.audio}", str(error.strerror), "check the corpus") from error
-    if key not in cache:
-        cache.add(key, settings.frames(load_audio(utterance.audio, sample_rate_hz=settings.sample_rate_hz)))
-    return key
+def _audio_digests(pairs: Sequence[Pair], report: Report) -> list[str | None]:
+    """Return the key of each recording, the SHA-256 of its file; None where there is none, or it is not used."""
+    keys: list[str | None] = []
+    for _, _, entry, utterance in pairs:
+        keys.append(sound_digest(utterance) if "acoustic" in entry.modalities else None)
+        report("read corpora", len(keys), len(pairs))
+    return keys
 
 
 def add_perturbed_copies(
@@ -250,18 +258,15 @@ def add_perturbed_copies(
     for done, (key, audio) in enumerate(clips):
         missing = [copy for copy in range(1, copies + 1) if _copy_key(key, copy) not in examples.cache]
         if missing:
-            samples = load_audio(audio, sample_rate_hz=examples.settings.sample_rate_hz)
+            samples = load_audio(audio, sample_rate_hz=examples.front_end.sample_rate_hz)
             for copy in missing:
                 changed = perturb(samples, np.random.default_rng([int(key, 16), copy]))
-                examples.cache.add(_copy_key(key, copy), examples.settings.frames(changed))
+                examples.cache.add(_copy_key(key, copy), examples.front_end.encode_batch([changed])[0])
         progress(done + 1, len(clips))
 
 
 def _copy_key(key: str, copy: int) -> str:
     return f"{key}-perturbed-{VERSION}-{copy}" if copy else key
-
-
-Pair = tuple[int, Corpus, CorpusConfig, Utterance]
 
 
 def _category_targets(

@@ -19,6 +19,7 @@ from emobridge.errors import BundleError
 from emobridge.registry import load_extra
 
 OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DIMENSION = 384
 MAX_TOKENS = 128  # with [CLS] and [SEP]
 
 
@@ -94,6 +95,27 @@ class MinilmEncoder(nn.Module):
     def frozen(self) -> bool:
         """Whether training leaves every weight as it is."""
         return not any(parameter.requires_grad for parameter in self.parameters())
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "minilm"
+
+    @property
+    def cache_name(self) -> str:
+        """Name of the folder in which the vectors of texts are kept: another one for other weights."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.numpy().tobytes())
+        return f"minilm-{digest.hexdigest()[:16]}"
+
+    def read(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, T, 384) without dropout or gradient; otherwise as `forward`."""
+        self.eval()
+        with torch.inference_mode():
+            vectors: Tensor = self(token_ids, mask)
+        return vectors
 
     def load_starting_weights(self) -> None:
         """Fill the network with the official release; refuses missing or unexpected weights."""

@@ -45,7 +45,7 @@ class FusionConfig:
         pooling: how bridge tokens or frames become one vector: ``mean`` (the paper), ``attention`` (learned weights) or
             ``statistics`` (weighted mean and standard deviation under learned weights).
         timeline: ``common`` (both modalities read at the same moments) or ``padded`` (frame j beside token j).
-        acoustic_layers: layers that the acoustic encoder gives; above 1 they are summed with learned weights.
+        acoustic_layers, linguistic_layers: layers that an encoder gives; above 1 they are summed with learned weights.
     """
 
     categories: tuple[str, ...]
@@ -62,12 +62,13 @@ class FusionConfig:
     pooling: Pooling = "mean"
     timeline: TimeLine = "common"
     acoustic_layers: int = 1
+    linguistic_layers: int = 1
 
     def __post_init__(self) -> None:
         for name, kind in (("fusion", Fusion), ("pooling", Pooling), ("timeline", TimeLine)):
             given, valid = getattr(self, name), get_args(kind)
             _require(given in valid, f"{name} is '{given}'", f"valid: {', '.join(valid)}", nearest(str(given), valid))
-        for name in ("width", "heads", "bridge_tokens", "feed_forward", "acoustic_layers"):
+        for name in ("width", "heads", "bridge_tokens", "feed_forward", "acoustic_layers", "linguistic_layers"):
             _require_whole(name, getattr(self, name), lowest=1)
         _require_whole("refinement_layers", self.refinement_layers, lowest=0)
         for name in ("acoustic_dimension", "linguistic_dimension"):
@@ -349,10 +350,11 @@ class FusionModel(nn.Module):
         super().__init__()
         self.config = config
         dimensions = (config.acoustic_dimension, config.linguistic_dimension)
+        layers_of_each = (config.acoustic_layers, config.linguistic_layers)
         self.refinements = nn.ModuleDict(
             {
                 name: Refinement(dimension, layers, config)
-                for name, dimension, layers in zip(MODALITIES, dimensions, (config.acoustic_layers, 1), strict=True)
+                for name, dimension, layers in zip(MODALITIES, dimensions, layers_of_each, strict=True)
                 if dimension is not None
             }
         )
@@ -375,7 +377,7 @@ class FusionModel(nn.Module):
         Args:
             acoustic: (B, T_a, D_a), or (B, layers, T_a, D_a) when the encoder gives several layers.
             acoustic_mask: (B, T_a), True = real; real frames come first.
-            linguistic: (B, T_l, D_l).
+            linguistic: (B, T_l, D_l), or (B, layers, T_l, D_l).
             linguistic_mask: (B, T_l), True = real; real tokens come first.
             token_positions: (B, T_l) in [0, 1], relative position in the utterance of each token's centre.
             presence: (B, 2), acoustic and linguistic; a modality that is absent has no influence.

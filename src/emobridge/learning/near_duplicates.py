@@ -10,7 +10,7 @@ never a duplicate.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,58 @@ def near_duplicate_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
         near = cosines.data >= TEXT_COSINE
         pairs.update(_upper(start, cosines.row[near], cosines.col[near]))
     return sorted((long_enough[first], long_enough[second]) for first, second in pairs)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Which sentence each utterance says; one that is said by several is the same sentence.
+
+    Attributes:
+        numbers: of each utterance's sentence; -1 where there is none, or one too short to be told from another.
+        near: number of a sentence -> the numbers of those that nearly equal it.
+    """
+
+    numbers: tuple[int, ...]
+    near: Mapping[int, frozenset[int]]
+
+    def alike(self, index: int) -> frozenset[int]:
+        """Return the numbers of an utterance's sentence and of those that nearly equal it."""
+        number = self.numbers[index]
+        return frozenset() if number < 0 else frozenset({number}) | self.near.get(number, frozenset())
+
+    def of(self, indices: Iterable[int]) -> frozenset[int]:
+        """Return the numbers of the sentences that some utterances say."""
+        return frozenset(self.numbers[index] for index in indices) - {-1}
+
+
+def sentences(
+    utterances: Sequence[Utterance],
+    find: Callable[[Sequence[str]], Iterable[tuple[int, int]]] = near_duplicate_texts,
+) -> Sentences:
+    """Return which sentence each utterance says.
+
+    A sentence of fewer than four words counts where it is known to come from a script (the attribute ``situation``).
+
+    Args:
+        utterances: any.
+        find: returns the pairs of texts that nearly equal each other; for who has found them before.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    texts = [normalised_text(utterance.text or "") for utterance in utterances]
+    scripted = [utterance.attributes.get("situation") == "scripted" for utterance in utterances]
+    counted = [
+        text if len(text.split()) >= (1 if known else LEAST_WORDS) else ""
+        for text, known in zip(texts, scripted, strict=True)
+    ]
+    places = {text: place for place, text in enumerate(dict.fromkeys(text for text in counted if text))}
+    near: dict[int, set[int]] = {}
+    for first, second in find(list(places)):
+        near.setdefault(first, set()).add(second)
+        near.setdefault(second, set()).add(first)
+    numbers = tuple(places.get(text, -1) for text in counted)
+    return Sentences(numbers, {number: frozenset(others) for number, others in near.items()})
 
 
 def texts_found_in(texts: Sequence[str], others: Sequence[str]) -> list[int]:

@@ -1,6 +1,6 @@
 """A recipe's corpora, read and split: what every training and every evaluation of the recipe starts from."""
 
-import os
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,21 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import RecipeError
+from emobridge.learning.cache import cache_folder
 from emobridge.learning.corpora import read_corpus
 from emobridge.learning.corpora.base import Corpus
+from emobridge.learning.corpora.selection import select
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
-from emobridge.learning.folds import Fold, FoldFile, checked_in_folds, make_folds, read_folds, resolve, write_folds
+from emobridge.learning.folds import Fold, FoldFile, read_folds, resolve, write_folds
+from emobridge.learning.front_ends import Report, no_report
+from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
+from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder, open_linguistic
+from emobridge.learning.leaks import Audit, Twins, audit_split, check_names, find_twins, refuse_leaks
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.near_duplicates import texts_found_in
 from emobridge.learning.partners import Partners
+from emobridge.learning.protocols import make_folds, stored_folds
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder
-from emobridge.learning.training.loop import Progress, no_progress
 
 PAIRS_SEED = 7
 PARTS = ("train", "validation", "test")
+logger = logging.getLogger(__name__)
 LEFT_OUT = "without-"  # and the corpus: the name of a fold whose test part is a corpus that it never trained on
+
+
+PublicEncoder = HubAcousticEncoder | HubLinguisticEncoder
 
 
 @dataclass(frozen=True)
@@ -47,14 +58,16 @@ class Prepared:
         folds: fold k of every corpus as one.
         left_out: a fold for each corpus with sound (where none has any: each corpus), tested on the whole of it after
             training on the others; none where there is only one.
-        rules: corpus -> how its folds were made, in words.
+        public: modality -> its public encoder; a modality with an encoder of our own is absent.
+        audits: of each corpus's folds.
     """
 
     corpora: tuple[Corpus, ...]
     examples: Examples
     folds: tuple[Parts, ...]
     left_out: tuple[Parts, ...] = ()
-    rules: Mapping[str, str] = field(default_factory=dict)
+    public: Mapping[str, PublicEncoder] = field(default_factory=dict)
+    audits: tuple[Audit, ...] = ()
 
     def fold(self, number: int) -> Parts:
         """Return fold ``number``, counted from 1: utterances with any of the inputs that the recipe uses.
@@ -94,54 +107,108 @@ class Prepared:
         return parts
 
 
-def prepare(recipe: Recipe, data: Path | None, run: Path, progress: Progress = no_progress) -> Prepared:
-    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), decode what is new, and split them.
+def prepare(
+    recipe: Recipe, data: Path | None, run: Path, report: Report = no_report, allow_leaks: Sequence[str] = ()
+) -> Prepared:
+    """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), encode what is new, split and audit them.
 
-    A corpus without a checked-in fold file gets folds by the rule of `make_folds`, written to the folder ``run`` and
-    read from there from then on.
+    Folds that a rule makes (`make_folds`) are written to the folder ``run`` and read from there from then on.
+
+    Args:
+        recipe: any recipe.
+        data: where the corpora are.
+        run: a folder for the folds.
+        report: as for `encode`.
+        allow_leaks: kinds of leaks, out of `folds.LEAKS`, that do not make the split refused.
 
     Raises:
-        AudioError, CorpusError: a corpus, a recording or the folds cannot be read.
-        LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: ``run`` cannot be made.
-        RecipeError: the recipe asks for what the corpora do not have, or names one twice.
+        EmobridgeError: as for `encode`; also for folds that cannot be read, or that leak.
     """
     make_folder(run)
-    corpora = tuple(read_corpus(entry.name, data) for entry in recipe.data.corpora)
+    check_names(allow_leaks)
+    encoded = encode(recipe, data, report)
+    corpora, examples = encoded.corpora, encoded.examples
+    entries = recipe.data.corpora
+    files = [
+        _fold_file(corpus, entry.protocol, recipe.evaluation.folds, run)
+        for corpus, entry in zip(corpora, entries, strict=True)
+    ]
+    per_corpus = [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)]
+    audits = tuple(
+        audit_split(file, corpus, resolved, _twins(examples, number, corpus), entry.only or ())
+        for number, (file, corpus, resolved, entry) in enumerate(zip(files, corpora, per_corpus, entries, strict=True))
+    )
+    refuse_leaks(audits, allow_leaks)
+    folds = _join_folds(corpora, per_corpus)
+    return replace(encoded, folds=folds, left_out=_leave_corpora_out(examples, files, folds[0]), audits=audits)
+
+
+def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
+    """Return what is alike in one corpus of the examples; of recordings, those that are used."""
+    mine = np.flatnonzero(examples.corpora == number)
+    return find_twins(corpus, [examples.frame_keys[row] for row in mine], cache_folder())
+
+
+def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Prepared:
+    """Read the recipe's corpora and put all that its frozen encoders make of them into the cache; without folds.
+
+    Args:
+        recipe: names corpora and encoders.
+        data: where the corpora are; None: EMOBRIDGE_DATA.
+        report: called with what is being done, how much of it is done, and how much there is; before an encoder
+            starts, with how much it will write.
+
+    Raises:
+        AudioError, CorpusError: a corpus or a recording cannot be read.
+        BundleError: a public encoder is not here, incomplete, or not of its modality.
+        LabelError: a table has a label that ``data.categories`` has no place for.
+        OutputError: the disk has no room.
+        RecipeError: the recipe asks for what the corpora or encoders do not have, or names a corpus twice.
+    """
+    corpora = tuple(select(read_corpus(entry.name, data), entry.only or ()) for entry in recipe.data.corpora)
     names = [corpus.name for corpus in corpora]
     for name in names:
         if names.count(name) > 1:
             given = f"data.corpora names {name} twice"
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
-    examples = read_examples(recipe, corpora, progress)
-    files = [_fold_file(corpus, recipe, run) for corpus in corpora]
-    folds = _join_folds(corpora, [resolve(file, corpus) for file, corpus in zip(files, corpora, strict=True)])
-    rules = {file.corpus: file.rule for file in files}
-    return Prepared(corpora, examples, folds, _leave_corpora_out(examples, files, folds[0]), rules)
+    return encode_corpora(recipe, corpora, report)
 
 
-def read_examples(recipe: Recipe, corpora: Sequence[Corpus], progress: Progress = no_progress) -> Examples:
-    """Return the examples of a recipe's corpora; what the cache holds is not decoded again.
+def encode_corpora(recipe: Recipe, corpora: tuple[Corpus, ...], report: Report = no_report) -> Prepared:
+    """Put all that a recipe's frozen encoders make of corpora that have been read into the cache; without folds.
 
     Raises:
-        AudioError, CorpusError, LabelError, RecipeError: as for `prepare`.
+        EmobridgeError: as for `encode`.
     """
-    tokenizer = load_tokenizer(starting_weights()) if recipe.linguistic else None
-    return build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, progress)
+    heard = open_acoustic(recipe.acoustic) if isinstance(recipe.acoustic, HubAcousticConfig) else None
+    read = open_linguistic(recipe.linguistic) if isinstance(recipe.linguistic, HubLinguisticConfig) else None
+    tokenizer = None
+    if recipe.linguistic:
+        tokenizer = load_tokenizer(starting_weights()) if read is None else read.tokenizer
+    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, report, heard)
+    if read is not None:
+        _tell_of_cut_texts(examples, read)
+        examples = read_texts(read, examples, report)
+    public = {name: one for name, one in (("acoustic", heard), ("linguistic", read)) if one is not None}
+    for encoder in public.values():
+        encoder.release()
+    return Prepared(corpora, examples, (), public=public)
 
 
-def cache_folder() -> Path:
-    """Return where decoded sound is kept: EMOBRIDGE_CACHE, else the user's cache folder."""
-    base = os.environ.get("EMOBRIDGE_CACHE")
-    return Path(base) if base else Path.home() / ".cache" / "emobridge"
+def _tell_of_cut_texts(examples: Examples, encoder: HubLinguisticEncoder) -> None:
+    cut = sum(len(ids) == encoder.maximum_tokens for ids in examples.token_ids)
+    if cut:
+        logger.warning("%d texts have %d tokens or more; what is beyond is not read", cut, encoder.maximum_tokens)
 
 
-def _fold_file(corpus: Corpus, recipe: Recipe, run: Path) -> FoldFile:
-    if corpus.name in checked_in_folds():
-        return read_folds(corpus.name)
-    path = run / f"folds-{corpus.name}.json"
+def _fold_file(corpus: Corpus, protocol: str | None, parts: int, run: Path) -> FoldFile:
+    """Return the folds by a protocol; what a rule makes is kept in ``run``."""
+    if stored := stored_folds(corpus, protocol):
+        return stored
+    path = run / f"folds-{corpus.name}{f'-{protocol}' if protocol else ''}.json"
     if not path.exists():
-        write_folds(make_folds(corpus, recipe.evaluation.folds), path)
+        write_folds(make_folds(corpus, parts, protocol), path)
     return read_folds(path)
 
 

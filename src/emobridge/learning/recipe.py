@@ -12,19 +12,37 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import pydantic
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag
 
 from emobridge.errors import RecipeError, nearest
 from emobridge.labels import MODALITIES
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.evaluation.score import CATEGORY_METRICS, PREFIXES
-from emobridge.learning.features import DataConfig
-from emobridge.learning.minilm import MinilmConfig
+from emobridge.learning.features import CorpusConfig, DataConfig
+from emobridge.learning.hub_checkpoints import VectorShape
+from emobridge.learning.hub_speech import HubAcousticConfig
+from emobridge.learning.hub_text import HubLinguisticConfig
+from emobridge.learning.minilm import DIMENSION, MinilmConfig
 from emobridge.learning.modality_masking import ModalityMasking
 from emobridge.learning.model import Fusion, FusionConfig, Pooling, TimeLine
 from emobridge.learning.training.loop import LossConfig, TrainingConfig
 
 _NOT_DECIDING = frozenset({"name", "description", "variants", "published", "transcripts"})
+
+
+def _kind_of_encoder(section: Any) -> str:
+    """Return which of the two an encoder's section describes; a public encoder is named, one of our own is not."""
+    named = "encoder" in section if isinstance(section, Mapping) else hasattr(section, "encoder")
+    return PUBLIC if named else OWN
+
+
+OWN, PUBLIC = "<own>", "<public>"  # no key of a recipe looks like these
+AcousticSection = Annotated[
+    Annotated[CompactConfig, Tag(OWN)] | Annotated[HubAcousticConfig, Tag(PUBLIC)], Discriminator(_kind_of_encoder)
+]
+LinguisticSection = Annotated[
+    Annotated[MinilmConfig, Tag(OWN)] | Annotated[HubLinguisticConfig, Tag(PUBLIC)], Discriminator(_kind_of_encoder)
+]
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,8 @@ class Recipe:
     Attributes:
         name, description: what it is.
         data: what it learns from.
-        acoustic, linguistic: the encoders; a section that is absent leaves the modality out.
+        acoustic, linguistic: the encoders; a section that is absent leaves the modality out, one with the key
+            ``encoder`` names a public encoder, any other one describes our own.
         variants: name -> overrides (``"section.key" = value``): further systems on the same folds, to compare.
         licence: of the weights that come out; the strictest of the corpora's.
         seed: of everything random.
@@ -104,8 +123,8 @@ class Recipe:
     description: str = ""
     licence: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
-    acoustic: CompactConfig | None = None
-    linguistic: MinilmConfig | None = None
+    acoustic: AcousticSection | None = None
+    linguistic: LinguisticSection | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     masking: ModalityMasking = field(default_factory=ModalityMasking)
@@ -129,8 +148,15 @@ class Recipe:
                     f"its encoder is described by a section [{modality}]",
                     f"add [{modality}], or leave '{modality}' out of data.corpora.modalities",
                 )
+        for stream in self.training.streams:
+            if isinstance(self.acoustic, HubAcousticConfig) and (stream.mixup or stream.speaker_shift):
+                raise RecipeError(
+                    f"a stream with mixup or speaker_shift beside the encoder '{self.acoustic.encoder}'",
+                    "they mix clips that are one vector of functionals each",
+                    "leave them out",
+                )
         # The network's own checks, before hours of decoding; how many names there are does not matter to them.
-        self.fusion_config(("one", "other"), ("dimension",), 1)
+        self.fusion_config(("one", "other"), ("dimension",))
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -164,15 +190,35 @@ class Recipe:
         linguistic = varied.linguistic if "linguistic" in varied.modalities else None
         return replace(varied, acoustic=acoustic, linguistic=linguistic)
 
-    def fusion_config(self, categories: tuple[str, ...], dimensions: tuple[str, ...], linguistic: int) -> FusionConfig:
-        """Return the network's configuration for a label set; ``linguistic`` is the width of a token vector."""
+    def shapes(self, public: Mapping[str, VectorShape]) -> dict[str, VectorShape]:
+        """Return what each encoder gives, by modality; ``public`` tells it of the public ones."""
+        found = dict(public)
+        if isinstance(self.acoustic, CompactConfig):
+            found["acoustic"] = VectorShape(self.acoustic.width)
+        if isinstance(self.linguistic, MinilmConfig):
+            found["linguistic"] = VectorShape(DIMENSION)
+        return found
+
+    def fusion_config(
+        self, categories: tuple[str, ...], dimensions: tuple[str, ...], public: Mapping[str, VectorShape] | None = None
+    ) -> FusionConfig:
+        """Return the network's configuration for a label set.
+
+        Args:
+            categories, dimensions: what it is to give.
+            public: modality -> what its public encoder gives; one that is left out counts as a single number.
+        """
+        shapes = self.shapes(public or {})
+        acoustic, linguistic = (shapes.get(modality, VectorShape(1)) for modality in MODALITIES)
         given = {key: value for key, value in dataclasses.asdict(self.model).items() if value is not None}
         return FusionConfig.sized(
             given.pop("width"),
             categories=categories if self.loss.category_weight > 0 else (),
             dimensions=dimensions if self.loss.dimension_weight > 0 else (),
-            acoustic_dimension=self.acoustic.width if self.acoustic else None,
-            linguistic_dimension=linguistic if self.linguistic else None,
+            acoustic_dimension=acoustic.dimension if self.acoustic else None,
+            linguistic_dimension=linguistic.dimension if self.linguistic else None,
+            acoustic_layers=acoustic.layers,
+            linguistic_layers=linguistic.layers,
             **given,
         )
 
@@ -235,7 +281,7 @@ def _validated(values: Mapping[str, Any]) -> Recipe:
         return pydantic.TypeAdapter(Recipe).validate_python(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"] if not set("<[") & set(str(part)))
         if first["type"] == "missing":
             raise RecipeError(f"the recipe lacks the key '{place}'", "it has no default", "add it") from error
         raise RecipeError(f"recipe key '{place}' is {first['input']!r}", first["msg"], "correct the recipe") from error
@@ -253,12 +299,17 @@ def _check_variants(recipe: Recipe) -> None:
             if ours != theirs:
                 given = f"variant '{name}' sets data.{key} to {theirs!r}"
                 raise RecipeError(given, f"the recipe itself has {ours!r}", "variants share what they are judged on")
-        ours, theirs = ([entry.name for entry in one.data.corpora] for one in (recipe, varied))
+        ours, theirs = ([_judged_on(entry) for entry in one.data.corpora] for one in (recipe, varied))
         if ours != theirs:
             given = f"variant '{name}' has the corpora {', '.join(theirs)}"
             raise RecipeError(
                 given, f"the recipe itself has {', '.join(ours)}", "variants share what they are judged on"
             )
+
+
+def _judged_on(entry: CorpusConfig) -> str:
+    conditions = "".join(f" only {condition}" for condition in entry.only or ())
+    return f"{entry.name}{conditions}{f' by {entry.protocol}' if entry.protocol else ''}"
 
 
 def override(values: dict[str, Any], key: str, value: Any) -> None:
@@ -306,12 +357,14 @@ def _refuse_unknown_keys(kind: Any, values: Any, place: str) -> None:
         return
     if not isinstance(values, Mapping):
         return
-    hints = typing.get_type_hints(inner[0])
+    # Of the two that an encoder's section can be, the last is the public one.
+    known = typing.get_type_hints(inner[-1] if _kind_of_encoder(values) == PUBLIC else inner[0])
+    names = [*known, *(["encoder"] if len(inner) > 1 and "encoder" not in known else [])]
     for key, value in values.items():
-        if key not in hints:
-            valid = f"valid here: {', '.join(hints)}"
-            raise RecipeError(f"unknown recipe key '{place}{key}'", valid, nearest(key, hints))
-        _refuse_unknown_keys(hints[key], value, f"{place}{key}.")
+        if key not in known:
+            valid = f"valid here: {', '.join(names)}"
+            raise RecipeError(f"unknown recipe key '{place}{key}'", valid, nearest(key, names))
+        _refuse_unknown_keys(known[key], value, f"{place}{key}.")
 
 
 def _dataclasses_in(kind: Any) -> list[Any]:

@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def run_record(
         "categories": list(examples.categories),
         "dimensions": list(examples.dimension_names),
         "supervision": _supervision(examples),
+        "sample_rate_hz": examples.front_end.sample_rate_hz,
+        "encoders": _public_encoders(prepared),
         "calibration": {name: one.to_dict() for name, one in calibration.items()},
         "corpora": [
             {
@@ -59,6 +62,12 @@ def run_record(
     }
 
 
+def _public_encoders(prepared: Prepared) -> dict[str, dict[str, Any]]:
+    """Return, for each modality with a public encoder, what a bundle needs to name it."""
+    languages = sorted({corpus.language for corpus in prepared.corpora})
+    return {modality: asdict(encoder.named(languages)) for modality, encoder in prepared.public.items()}
+
+
 def write_experiment(
     out: Path,
     recipe: Recipe,
@@ -66,8 +75,6 @@ def write_experiment(
     folds: Sequence[str],
     seeds: Sequence[int],
     grid: Mapping[str, Any] | None,
-    audit: Sequence[str],
-    allowed_leaks: Sequence[str] = (),
 ) -> None:
     """Write what was run, on what and how, for the report: `EXPERIMENT` in the folder of a crossvalidation.
 
@@ -76,8 +83,6 @@ def write_experiment(
         recipe, prepared: its own, not a variant's.
         folds, seeds: that were run.
         grid: what `Plan` says of the grid, as plain values; None without one.
-        audit: what was found where two parts of a fold should share nothing, a line each.
-        allowed_leaks: leaks that were allowed by name, which the report says first.
     """
     corpora = [
         {
@@ -88,7 +93,6 @@ def write_experiment(
             "source": corpus.source,
             "utterances": len(corpus.utterances),
             "speakers": len({utterance.speaker for utterance in corpus.utterances} - {None}) or None,
-            "rule": prepared.rules.get(corpus.name, ""),
         }
         for corpus in prepared.corpora
     ]
@@ -99,29 +103,9 @@ def write_experiment(
         "seeds": list(seeds),
         "grid": None if grid is None else dict(grid),
         "corpora": corpora,
-        "audit": list(audit),
-        "allowed_leaks": list(allowed_leaks),
         "versions": versions(),
     }
     write_json(make_folder(out) / EXPERIMENT, record)
-
-
-def shared_speakers(prepared: Prepared, parts: Parts) -> str:
-    """Return in words how many speakers and dialogues two parts of a fold share, texts without sound aside."""
-    found = []
-    for field in ("speaker", "dialogue"):
-        named = [
-            {(one.corpus, getattr(one, field)) for one in map(prepared.examples.utterances.__getitem__, rows)}
-            for rows in _spoken(prepared, parts)
-        ]
-        train, validation, test = ({name for name in part if name[1] is not None} for part in named)
-        found.append(f"{len((train & validation) | (train & test) | (validation & test))} {field}s")
-    return f"{parts.name}: {' and '.join(found)} in two parts"
-
-
-def _spoken(prepared: Prepared, parts: Parts) -> list[list[int]]:
-    heard = [utterance.audio is not None for utterance in prepared.examples.utterances]
-    return [[int(row) for row in rows if heard[row]] for rows in (parts.train, parts.validation, parts.test)]
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from emobridge.labels import PRESENCES
 from emobridge.learning.batches import Batch
 from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.model import FusionConfig, FusionModel
 
@@ -18,12 +19,32 @@ class SystemConfig:
 
     Attributes:
         fusion: the network over both encoders.
-        acoustic, linguistic: the encoders; None where the system has no such modality.
+        acoustic, linguistic: the encoders; of a public, frozen one only what it gives, since its vectors come with
+            the batch; None where the system has no such modality.
     """
 
     fusion: FusionConfig
-    acoustic: CompactConfig | None = None
-    linguistic: MinilmConfig | None = None
+    acoustic: CompactConfig | VectorShape | None = None
+    linguistic: MinilmConfig | VectorShape | None = None
+
+
+class GivenVectors(nn.Module):
+    """In the place of an encoder that is public and frozen: its vectors come with the batch.
+
+    Args:
+        shape: of what it gives for a frame or token.
+    """
+
+    def __init__(self, shape: VectorShape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, T, D), of several layers (B, layers, T, D), for ``vectors`` (B, T, layers x D); and the mask."""
+        if self.shape.layers == 1:
+            return vectors, mask
+        layered = vectors.reshape(vectors.shape[0], vectors.shape[1], self.shape.layers, self.shape.dimension)
+        return layered.transpose(1, 2), mask
 
 
 class EmotionSystem(nn.Module):
@@ -36,8 +57,20 @@ class EmotionSystem(nn.Module):
     def __init__(self, config: SystemConfig) -> None:
         super().__init__()
         self.config = config
-        self.acoustic = CompactEncoder(config.acoustic) if config.acoustic else None
-        self.linguistic = MinilmEncoder(config.linguistic) if config.linguistic else None
+        self.acoustic: CompactEncoder | GivenVectors | None = None
+        self.linguistic: MinilmEncoder | GivenVectors | None = None
+        if config.acoustic is not None:
+            self.acoustic = (
+                GivenVectors(config.acoustic)
+                if isinstance(config.acoustic, VectorShape)
+                else CompactEncoder(config.acoustic)
+            )
+        if config.linguistic is not None:
+            self.linguistic = (
+                GivenVectors(config.linguistic)
+                if isinstance(config.linguistic, VectorShape)
+                else MinilmEncoder(config.linguistic)
+            )
         self.fusion = FusionModel(config.fusion)
 
     @property
@@ -62,21 +95,25 @@ class EmotionSystem(nn.Module):
         return outputs
 
     def _hear(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        if self.acoustic is None or self.config.acoustic is None:
+        if self.acoustic is None:
             return None, None
-        if not presence[:, 0].any():  # nothing to hear: the encoder's work is saved
+        if isinstance(self.acoustic, CompactEncoder) and not presence[:, 0].any():  # the encoder's work is saved
             size = len(presence)
-            return torch.zeros(size, 1, self.config.acoustic.width), torch.zeros(size, 1, dtype=torch.bool)
+            return torch.zeros(size, 1, self.acoustic.config.width), torch.zeros(size, 1, dtype=torch.bool)
         vectors, vector_mask = self.acoustic(batch.frames, batch.frame_mask)
         return vectors, vector_mask & presence[:, :1]
 
     def _read(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if self.linguistic is None:
             return None, None
+        vectors = batch.token_vectors
+        if isinstance(self.linguistic, GivenVectors):
+            assert vectors is not None, "a public encoder has read the texts"
+            given: tuple[Tensor, Tensor] = self.linguistic(*drop_special_tokens(vectors, batch.token_mask, presence))
+            return given
         if not presence[:, 1].any():
             size = len(presence)
             return torch.zeros(size, 1, self.linguistic.dimension), torch.zeros(size, 1, dtype=torch.bool)
-        vectors = batch.token_vectors
         if vectors is None:
             vectors = self.linguistic(batch.token_ids, batch.token_mask)
         return drop_special_tokens(vectors, batch.token_mask, presence)
@@ -102,7 +139,7 @@ def proportional_positions(mask: Tensor) -> Tensor:
 @torch.no_grad()
 def measure_functionals(system: EmotionSystem, batches: list[Batch]) -> None:
     """Set the acoustic encoder's mean and deviation of each functional from training batches."""
-    if system.acoustic is None:
+    if not isinstance(system.acoustic, CompactEncoder):
         return
     pooled = torch.cat([batch.frames[batch.frame_mask] for batch in batches])
     system.acoustic.mean.copy_(pooled.mean(dim=0))

@@ -52,6 +52,7 @@
       this.time = 0;
       this.zoom = 1;
       this.active = null;
+      this.heard = [];
       this.listen();
       this.drawTicks();
       this.show(0);
@@ -175,8 +176,10 @@
       this.segments.forEach((segment, index) => {
         if (segment.start_s <= time && time < segment.end_s) active.push(index);
       });
-      if (this.active && active.join() === this.active.join()) return;
+      const same = this.active && active.join() === this.active.join();
       this.active = active;
+      this.markWords();
+      if (same) return;
       this.scroll.setAttribute("aria-valuetext", this.told());
       this.markTranscript();
       this.drawHeads();
@@ -205,6 +208,14 @@
       const top = first.offsetTop - this.transcript.scrollTop;
       const room = this.transcript.clientHeight - first.offsetHeight;
       if (this.active.length && (top < 0 || top > room)) this.transcript.scrollTop = first.offsetTop - room / 3;
+    }
+
+    markWords() {
+      const near = this.active.flatMap((index) => [...this.items[index].querySelectorAll(".word")]);
+      const heard = near.filter((word) => Number(word.dataset.start) <= this.time && this.time < Number(word.dataset.end));
+      for (const word of this.heard) word.classList.toggle("heard", heard.includes(word));
+      for (const word of heard) word.classList.add("heard");
+      this.heard = heard;
     }
 
     keepInView() {

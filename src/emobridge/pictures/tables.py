@@ -121,8 +121,21 @@ def transcript(result: Result, colours: dict[str, str]) -> Markup:
 def _line(index: int, segment: Segment, place: int, colours: dict[str, str]) -> Markup:
     who = joined(line_sample(place), element("bdi", segment.speaker)) if segment.speaker is not None else Markup("")
     first = element("div", _jump(segment.start_s), element("span", who, class_="who"), _verdict(segment, colours))
-    words = element("p", segment.text, class_="words", dir="auto") if segment.text else ""
+    words = element("p", _words(segment), class_="words", dir="auto") if segment.text else ""
     return element("li", first, words, _remarks(segment), data_segment=str(index), class_=_state(segment))
+
+
+def _words(segment: Segment) -> Markup | str:
+    """Return the text, each word with its time where that is known, so that the one which is heard can be marked."""
+    if not segment.words:
+        return segment.text or ""
+    return joined(
+        joined(
+            " " if place else "",
+            element("span", word.text, class_="word", data_start=f"{word.start_s:.3f}", data_end=f"{word.end_s:.3f}"),
+        )
+        for place, word in enumerate(segment.words)
+    )
 
 
 def _state(segment: Segment) -> str | None:

@@ -3,10 +3,8 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emobridge.errors import TranscriptError
 
@@ -58,68 +56,6 @@ class Transcript:
     def from_text(cls, text: str) -> "Transcript":
         """Return ``text`` as a transcript without times; blank text gives no spans."""
         return cls((Span(text.strip()),) if text.strip() else ())
-
-    def words_between(self, start_s: float, end_s: float, duration_s: float, speaker: str | None = None) -> str:
-        """Return the words of the window from ``start_s`` to ``end_s``, joined by single spaces.
-
-        A word belongs to the window that holds its middle, so windows that tile [0, ``duration_s``) share the words out
-        and each lands in exactly one. Inside a span with times, words are laid out by their numbers of characters; all
-        text without times is laid out over the whole recording in the same way. Times beyond the recording count as
-        its first or last moment.
-
-        Args:
-            start_s: start of the window, in seconds.
-            end_s: its end, exclusive.
-            duration_s: length of the recording, the end of its last window.
-            speaker: whose words to keep, with those of nobody known; None keeps everybody's.
-        """
-        last_moment_s = np.nextafter(duration_s, 0.0)
-        middles_s = np.where(self._words.timed, self._words.middles, self._words.middles * duration_s)
-        middles_s = middles_s.clip(0.0, last_moment_s)
-        inside = (start_s <= middles_s) & (middles_s < end_s)
-        if speaker is not None:
-            inside &= self._words.said_by(speaker)
-        return " ".join(self._words.texts[index] for index in np.flatnonzero(inside))
-
-    @cached_property
-    def _words(self) -> "_Words":
-        # Kept, for a long recording asks once a window.
-        split = [span.text.split() for span in self.spans]
-        untimed = [span.start_s is None for span in self.spans]
-        texts = [word for words in split for word in words]
-        timed = np.repeat(np.logical_not(untimed), [len(words) for words in split])
-        middles = np.zeros(len(texts))
-        middles[~timed] = _relative_middles([word for word, has_time in zip(texts, timed, strict=True) if not has_time])
-        laid_out = [
-            span.start_s + _relative_middles(words) * (span.end_s - span.start_s)
-            for span, words in zip(self.spans, split, strict=True)
-            if span.start_s is not None and span.end_s is not None
-        ]
-        middles[timed] = np.concatenate([np.zeros(0), *laid_out])
-        speakers = [span.speaker for span, words in zip(self.spans, split, strict=True) for _ in words]
-        return _Words(texts, timed, middles, speakers)
-
-
-@dataclass(frozen=True)
-class _Words:
-    """The words of a transcript; ``middles`` are seconds where ``timed``, else shares of the recording."""
-
-    texts: list[str]
-    timed: NDArray[np.bool_]
-    middles: NDArray[np.float64]
-    speakers: list[str | None]
-
-    def said_by(self, speaker: str) -> NDArray[np.bool_]:
-        """Return which words this speaker says, or nobody known."""
-        return np.array([name in (None, speaker) for name in self.speakers], dtype=np.bool_)
-
-
-def _relative_middles(words: list[str]) -> NDArray[np.float64]:
-    """Return where each word's middle lies on (0, 1), by numbers of characters and a space after each word."""
-    lengths = np.array([len(word) + 1 for word in words], dtype=np.float64)
-    ends = lengths.cumsum()
-    middles: NDArray[np.float64] = (ends - lengths / 2) / lengths.sum()
-    return middles
 
 
 def laid_out(pieces: Sequence[tuple[str | None, str]], start_s: float, end_s: float) -> list[Span]:

@@ -5,9 +5,11 @@ Neither format says what a tier is for, so its name does:
 1. A tier whose name speaks of something else (phones, gloss, translation, valence ...) is left aside.
 2. Where names say ``words`` or ``utterances`` (``Anna - words``), those tiers count alone; what is left of the name is
    the speaker. A speaker's words are preferred to the utterances, for their times are finer.
+   Of ``words@Anna`` and ``words@Anna_2``, both of which the file gives to Anna, she has the words of both.
 3. Else each tier that depends on no other is a speaker, named as the tier.
 
-Two tiers that claim the same words make an error that lists all tiers: guessing would double or misplace what was said.
+Two other tiers that claim the same words make an error that lists all tiers: guessing would double or misplace what was
+said.
 """
 
 import re
@@ -29,6 +31,7 @@ _OTHER = (
     "dominance|gestures?|gaze|laughter|noise|silences?|events?|topics?"
 )
 _KIND = re.compile(rf"(?:^|[\W_]+)(?:{_WORDS}|{_UTTERANCES})(?=$|[\W_])", re.IGNORECASE)
+_NUMBER = re.compile(r"_\d+$")
 _SEPARATORS = " -–_:;,.@/|()[]"
 # What aligners write where nobody speaks or a word is not known to them.
 _NO_WORDS = {"", "sil", "<sil>", "sp", "spn", "<eps>", "<p:>", "<p>", "<unk>"}
@@ -102,10 +105,18 @@ def _named(path: Path, filled: Sequence[Tier], named: Sequence[Tier]) -> list[Ti
     chosen = []
     for who, own in tiers_of.items():
         finest = [tier for tier in own if tier.kind == "words"] or own
-        if len(finest) > 1:
+        if len(finest) > 1 and not _are_numbered(finest):
             raise _ambiguous(path, f"several tiers hold the {finest[0].kind} of {who or 'one speaker'}", filled)
         chosen += finest
     return chosen
+
+
+def _are_numbered(tiers: Sequence[Tier]) -> bool:
+    """Return whether the file gives all of ``tiers`` to one speaker, and their names differ in a number at the end.
+
+    Somebody who overlaps with himself fills several tiers, for one holds no two annotations at once.
+    """
+    return all(tier.speaker for tier in tiers) and len({_NUMBER.sub("", tier.name) for tier in tiers}) == 1
 
 
 def _claim_the_same(one: Tier, other: Tier) -> bool:

@@ -31,9 +31,9 @@ def _block(result: Result) -> str:
         numbers = "".join(_number(segment.dimensions.get(name), len(name) + 1) for name in dimensions)
         lines.append(f"{time:<{indent}}{_emotion(segment):<25}{numbers}  {HEARD.get(segment.modalities, 'both')}")
         lines += _remarks(segment, " " * indent)
-    lines += ["", *_summary("all", result.summary)]
+    lines += ["", *summary_lines("all", result.summary)]
     for name, summary in result.speakers.items():
-        lines += _summary(name, summary)
+        lines += summary_lines(name, summary)
     for warning in result.warnings:
         lines += _wrap(f"warning: {warning}", "")
     return "".join(f"{line.rstrip()}\n" for line in lines)
@@ -64,7 +64,15 @@ def _remarks(segment: Segment, indent: str) -> list[str]:
     return lines
 
 
-def _summary(name: str, summary: Summary) -> list[str]:
+def segment_line(segment: Segment) -> str:
+    """Return a segment in one line: its time, category, dimensions, and why to be careful."""
+    numbers = "".join(f"  {name} {value:.2f}" for name, value in segment.dimensions.items())
+    told = f"  ({caution(segment)})" if caution(segment) else ""
+    return f"{clock(segment.start_s)}-{clock(segment.end_s)}  {_emotion(segment):<25}{numbers}{told}".rstrip()
+
+
+def summary_lines(name: str, summary: Summary) -> list[str]:
+    """Return a summary as lines, of the whole or of a speaker with this ``name``."""
     if not (summary.shares or summary.mean):
         return _wrap(f"{name}: nothing to judge", "")
     shares = sorted(summary.shares.items(), key=lambda share: -share[1])

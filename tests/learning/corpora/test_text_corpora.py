@@ -106,6 +106,43 @@ def test_meld_ids_say_split_dialogue_and_utterance(tmp_path: Path, write_table: 
     assert read_corpus("meld", tmp_path / "all").utterances == (train,)
 
 
+def test_meld_has_the_sound_of_every_clip_that_lies_beside_its_tables(
+    tmp_path: Path, write_table: WriteTable, write_sound: Callable[[Path], Path]
+) -> None:
+    for part, clips in (
+        ("train", "train_splits"),
+        ("dev", "dev_splits_complete"),
+        ("test", "output_repeated_splits_test"),
+    ):
+        rows = [[1, "Words.", "Joey", "joy", "positive", 0, place, 8, 21, "0", "1"] for place in range(2)]
+        folder = tmp_path / part if part == "train" else tmp_path
+        write_table(folder / f"{part}_sent_emo.csv", [MELD, *rows])
+        write_sound(tmp_path / part / clips / "dia0_utt0.wav")
+    write_sound(tmp_path / "train" / "train_splits" / "dia0_utt1.flac")
+    (tmp_path / "dev" / "dev_splits_complete" / "dia0_utt1.mp4").touch()
+    corpus = read_corpus("meld", tmp_path)
+    assert {u.id: u.audio and u.audio.relative_to(tmp_path).as_posix() for u in corpus.utterances} == {
+        "dev_0_0": "dev/dev_splits_complete/dia0_utt0.wav",
+        "dev_0_1": None,
+        "test_0_0": "test/output_repeated_splits_test/dia0_utt0.wav",
+        "test_0_1": None,
+        "train_0_0": "train/train_splits/dia0_utt0.wav",
+        "train_0_1": "train/train_splits/dia0_utt1.flac",
+    }
+    assert [problem.partition(":")[0] for problem in corpus.problems] == ["dev_0_1", "test_0_1"]
+    assert all(utterance.text == "Words." for utterance in corpus.utterances)
+    assert [(count.known, count.found) for count in corpus.known_counts] == [(9989, 2), (1109, 2), (2610, 2)]
+
+
+def test_a_clip_that_is_broken_in_the_release_is_not_used(
+    tmp_path: Path, write_table: WriteTable, write_sound: Callable[[Path], Path]
+) -> None:
+    for part in ("train", "dev", "test"):
+        write_table(tmp_path / f"{part}_sent_emo.csv", [MELD, [1, "Hm.", "Joey", "joy", "", 125, 3, 8, 21, "0", "1"]])
+    write_sound(tmp_path / "train_splits" / "dia125_utt3.wav")
+    assert all(utterance.audio is None for utterance in read_corpus("meld", tmp_path).utterances)
+
+
 def test_meld_needs_all_three_parts(tmp_path: Path, write_table: WriteTable) -> None:
     meld_tables(tmp_path, write_table)
     (tmp_path / "dev_sent_emo.csv").unlink()

@@ -127,8 +127,8 @@ def test_a_view_of_a_corpus_own_categories_goes_through_its_map(make_predictions
     four = made.in_view("four")
     np.testing.assert_allclose(four.probabilities, [[1 / 3, 2 / 3, 0, 0]], rtol=1e-6)
     np.testing.assert_array_equal(four.truth, [[0, 1, 0, 0]])
-    with pytest.raises(LabelError, match="label map target 'five'"):
-        made.in_view("five")
+    with pytest.raises(LabelError, match="label map target 'eight'"):
+        made.in_view("eight")
     with pytest.raises(LabelError, match="label 'zest'"):
         over(make_predictions(), ("anger", "zest"), ["anger"]).in_view("four")
 

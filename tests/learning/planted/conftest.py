@@ -15,8 +15,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import crossvalidate
 from emobridge.learning.grid import Grid, Question
 from emobridge.learning.recipe import Recipe, parse_recipe
 

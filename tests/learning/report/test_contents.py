@@ -12,6 +12,7 @@ from emobridge.learning.evaluation.comparison import holm
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import score
 from emobridge.learning.grid import Asked
+from emobridge.learning.leaks import Audit, Shared, SplitRecord
 from emobridge.learning.report.contents import Report, build, sections
 from emobridge.learning.report.facts import Facts, read_facts
 from emobridge.learning.report.tables import number
@@ -20,6 +21,10 @@ from emobridge.learning.report.utterances import DIGEST_LETTERS, counted, digest
 PUBLISHED = [
     {"source": "Somebody (2020)", "figures": {"unweighted_average_recall": 0.7571, "concordance_cc_valence": 0.7}}
 ]
+AUDIT = Audit(
+    corpus="toy", utterances=24, of=36, only=("label=sad",), rule="By speakers.", guards=("speaker",), excluded=2,
+    folds={"fold-1": (Shared("speaker", "train", "test", 1, ("anna",)), Shared("script", "train", "test", 2, ("x",)))},
+)  # fmt: skip
 FACTS = Facts(
     recipe={"name": "toy", "description": "A toy.", "published": PUBLISHED, "acoustic": {}, "model": {"width": 16}},
     digest="ab" * 32,
@@ -29,7 +34,7 @@ FACTS = Facts(
     grid="ablations",
     questions=[Asked("tasks", "Two tasks?", {"toy": "toy", "one task": "categories-alone"})],
     left_out={"tokens": "there are none"},
-    audit=["fold-1: 0 speakers in two parts"],
+    split=SplitRecord((AUDIT,), ("speaker",)),
     versions={"emobridge": "9.9"},
     costs={
         "toy/fold-1": {"seconds": 3.0, "resumed": False, "peak_memory_mb": 700, "threads": 1},
@@ -65,8 +70,10 @@ def test_what_was_run_is_told(report: Report) -> None:
     assert told["folds"] == "fold-1, fold-2"
     assert told["not asked: tokens"] == "there are none"
     assert rows(report, "Time and memory") == [["toy", "2", "7", "800", "1", "1"]]
-    (audit,) = [part for part in sections(report) if part.title == "Leak audit"]
-    assert audit.lines == FACTS.audit
+    (split,) = [part for part in sections(report) if part.title == "Split of toy"]
+    assert split.note == "24 of 36 utterances, only label=sad; folds: 1; 2 excluded from training. By speakers."
+    assert [line.split(",")[0] for line in split.lines] == ["guards against speaker", "leak", "shared by design"]
+    assert report.leak.startswith("**This split leaks")
     assert report.title == "toy: ablations"
 
 

@@ -15,6 +15,7 @@ import pytest
 from emobridge.learning.evaluation.intervals import Interval
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.grid import Asked
+from emobridge.learning.leaks import Audit, Shared, SplitRecord
 from emobridge.learning.report import drawings
 from emobridge.learning.report.contents import Report, build
 from emobridge.learning.report.facts import Facts
@@ -22,12 +23,15 @@ from emobridge.learning.report.page import page
 
 HOSTILE = "</style><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+AUDIT = Audit(
+    corpus="toy", utterances=1, of=1, only=(), rule=HOSTILE, guards=("speaker",), excluded=0,
+    folds={"fold-1": (Shared("speaker", "train", "test", 1, (HOSTILE,)),)},
+)  # fmt: skip
 FACTS = Facts(
     recipe={"name": "toy", "description": HOSTILE},
     corpora=[{"corpus": "toy", "utterances": 1, "speakers": None, "licence": HOSTILE, "citation": HOSTILE}],
     questions=[Asked("q", HOSTILE, {"toy": "toy", "x": "categories-alone"})],
-    allowed_leaks=["script text"],
-    audit=[HOSTILE],
+    split=SplitRecord((AUDIT,), ("speaker",)),
 )
 
 
@@ -74,14 +78,14 @@ def test_the_page_asks_nothing_and_runs_nothing(report: Report) -> None:
 
 def test_a_leak_that_was_allowed_is_the_first_line(report: Report) -> None:
     body = page(report).partition("<body>")[2]
-    assert re.sub(r"<[^>]*>", "", body[:200]).startswith("Leak allowed by name: script text")
-    assert "Leak allowed" not in page(replace(report, facts=Facts()))
+    assert re.sub(r"<[^>]*>", "", body[:200]).startswith("This split leaks, and training was told to go on")
+    assert "This split leaks" not in page(replace(report, facts=Facts()))
 
 
 def test_every_part_of_an_appendix_is_there(report: Report) -> None:
     content = page(report)
     for title in ("What was run", "Figures", "toy: confusion", "toy: confidence", "toy: dimensions", "toy: speakers",
-                  "toy: genders", "toy: folds", "Leak audit", "Utterances behind the figures"):  # fmt: skip
+                  "toy: genders", "toy: folds", "Split of toy", "Utterances behind the figures"):  # fmt: skip
         assert f"<h2>{title}</h2>" in content
     labels = re.findall(r'<svg [^>]*aria-label="([^"]*)"', content)
     assert {label.split(",")[0].split(" of each")[0] for label in labels} >= {

@@ -10,6 +10,8 @@ from emobridge.learning.corpora.base import Corpus
 from emobridge.registry import load_entry
 
 CORPORA = {
+    "iemocap": "emobridge.learning.corpora.iemocap:read",
+    "msp_podcast": "emobridge.learning.corpora.msp_podcast:read",
     "crema_d": "emobridge.learning.corpora.crema_d:read",
     "ravdess": "emobridge.learning.corpora.ravdess:read",
     "emodb": "emobridge.learning.corpora.emodb:read",

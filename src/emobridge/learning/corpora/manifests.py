@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emobridge.errors import CorpusError, nearest
+from emobridge.decoding import open_recording
+from emobridge.errors import AudioError, CorpusError, nearest
 from emobridge.labels import DIMENSIONS, Scale
 from emobridge.learning.corpora.base import Corpus, Utterance
 
@@ -75,6 +76,32 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> CorpusError:
         return CorpusError(f"'{path}' is not UTF-8 text ({error.reason})", "valid: UTF-8", "save it as UTF-8")
     valid = "valid: a file that exists and may be read"
     return CorpusError(f"'{path}' cannot be read ({error.strerror})", valid, "check the path")
+
+
+def read_text(path: Path) -> str:
+    """Return a text file of a release: UTF-8, else Windows-1252, in which older corpora were written.
+
+    Raises:
+        CorpusError: the file cannot be opened, or holds neither.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    given = f"'{path}' is neither UTF-8 nor Windows-1252 text"
+    raise CorpusError(given, "valid: the file as it was released", "copy it again, or save it as UTF-8")
+
+
+def release_folder(root: Path, names: Iterable[str], holds: Callable[[Path], bool]) -> Path | None:
+    """Return ``root``, or the first folder in it with one of ``names``, that ``holds`` the release; None: none does."""
+    return next((folder for folder in (root, *(root / name for name in names)) if holds(folder)), None)
 
 
 def _require(path: Path, columns: list[str], required: Iterable[str]) -> None:
@@ -180,6 +207,8 @@ def read_dialogues(
         )
     for folder in (root / checkout, root):
         tables = {part: folder / table.format(part) for part in ("train", "dev", "test")}
+        # A release of which each part was unpacked in a folder of its own keeps its table there.
+        tables = {part: path if path.is_file() else folder / part / path.name for part, path in tables.items()}
         if all(path.is_file() for path in tables.values()):
             entries = (utterance(part, row) for part, path in tables.items() for row in read_rows(path, columns))
             return assemble(facts, entries)
@@ -195,8 +224,13 @@ def neither_layout(root: Path, facts: CorpusFacts) -> CorpusError:
     )
 
 
-def assemble(facts: CorpusFacts, entries: Iterable[Entry]) -> Corpus:
+def assemble(facts: CorpusFacts, entries: Iterable[Entry], opened: bool = False) -> Corpus:
     """Return the corpus of the usable entries, sorted by id; every other entry is a problem with its reason.
+
+    Args:
+        facts: the corpus.
+        entries: utterances, and the reasons of what is none.
+        opened: open every recording, so that one that cannot be read is left out here and does not stop a training.
 
     Raises:
         CorpusError: nothing usable is left.
@@ -204,7 +238,7 @@ def assemble(facts: CorpusFacts, entries: Iterable[Entry]) -> Corpus:
     usable: dict[str, Utterance] = {}
     problems: list[str] = []
     for entry in entries:
-        reason = entry if isinstance(entry, str) else _fault(entry, facts)
+        reason = entry if isinstance(entry, str) else _fault(entry, facts) or (_sound_fault(entry) if opened else None)
         if reason is not None:
             problems.append(reason)
         elif isinstance(entry, Utterance):
@@ -254,3 +288,13 @@ def _audio_fault(path: Path) -> str | None:
             if stream.read(len(LFS_POINTER)) == LFS_POINTER:
                 return f"'{path}' is a Git LFS pointer, not sound; run 'git lfs pull' in its repository"
     return None if size_bytes else f"the file '{path}' is empty"
+
+
+def _sound_fault(utterance: Utterance) -> str | None:
+    try:
+        if utterance.audio is not None:
+            with open_recording(utterance.audio):
+                pass
+    except AudioError as error:
+        return f"{utterance.id}: {error.given}"
+    return None

@@ -1,7 +1,7 @@
 """Every prediction is stored, so that every figure can be computed again: arrays in memory, one Parquet file on disk.
 
-The file has one row a (variant, fold, seed, utterance), readable by any Parquet reader, and carries the categories, the
-dimensions, the version that wrote it, and what the caller adds (recipe digest, package versions) as metadata.
+The file has one row a (variant, fold, seed, utterance, presence), readable by any Parquet reader, and carries the
+categories, the dimensions, the version that wrote it, and what the caller adds (recipe digest, package versions).
 """
 
 import dataclasses
@@ -295,11 +295,14 @@ def _wrong_file(path: Path, fault: str) -> CorpusError:
 
 
 def _check_unique(predictions: Predictions) -> None:
-    columns = [getattr(predictions, name).tolist() for name in ("variants", "folds", "seeds", "corpora", "ids")]
+    columns = [
+        getattr(predictions, name).tolist() for name in ("variants", "folds", "seeds", "corpora", "ids", "presence")
+    ]
     seen: set[tuple[str | int, ...]] = set()
     for row in zip(*columns, strict=True):
         if row in seen:
-            variant, fold, seed, corpus, utterance = row
-            given = f"utterance '{utterance}' of {corpus} occurs twice in variant {variant}, fold {fold}, seed {seed}"
+            variant, fold, seed, corpus, utterance, presence = row
+            where = f"variant {variant}, fold {fold}, seed {seed}, {presence}"
+            given = f"utterance '{utterance}' of {corpus} occurs twice in {where}"
             raise CorpusError(given, "valid: once each", "concatenate each fold's predictions once")
         seen.add(row)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from emobridge.bundle import BundleConfig
+from emobridge.bundle import AcousticConfig, BundleConfig, LinguisticConfig, NamedEncoderConfig
 from emobridge.learning.evaluation.score import Scores
 from emobridge.learning.report.tables import confidence_table, markdown_table, score_table
 
@@ -60,12 +60,20 @@ def _facts(config: BundleConfig) -> str:
     rows = [["categories", ", ".join(config.categories) or "none"]]
     rows += [["dimensions", ", ".join(f"{one.name} (0 to 1)" for one in config.dimensions) or "none"]]
     if encoders.acoustic:
-        rows.append(["acoustic encoder", f"{encoders.acoustic.name}, {encoders.acoustic.dimension} wide"])
+        rows.append(["acoustic encoder", _encoder(encoders.acoustic)])
     if encoders.linguistic:
-        rows.append(["linguistic encoder", f"{encoders.linguistic.name}, {encoders.linguistic.dimension} wide, int8"])
+        held = isinstance(encoders.linguistic, LinguisticConfig)
+        rows.append(["linguistic encoder", _encoder(encoders.linguistic) + (", int8" if held else "")])
     rows.append(["fusion", str(config.architecture["fusion"]["fusion"])])
     rows.append(["window", f"{config.window_s:g} s at {config.sample_rate_hz} Hz"])
     return markdown_table(["what", "value"], rows)
+
+
+def _encoder(encoder: AcousticConfig | LinguisticConfig | NamedEncoderConfig) -> str:
+    if isinstance(encoder, NamedEncoderConfig):
+        layers = "" if encoder.layers == 1 else f" in {encoder.layers} layers"
+        return f"{encoder.settings['encoder']}, {encoder.dimension} wide{layers}; public, not part of the model"
+    return f"{encoder.name}, {encoder.dimension} wide"
 
 
 def _data(config: BundleConfig) -> str:
@@ -93,6 +101,23 @@ def _dimensions(config: BundleConfig) -> str:
     )
 
 
+def _views(config: BundleConfig) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            ", ".join(view.categories),
+            *(f"{view.temperature[one]:.2f}, {view.category_threshold[one]:.3f}" for one in config.presences),
+        ]
+        for name, view in config.views.items()
+    ]
+    table = markdown_table(["view", "categories", *config.presences], rows)
+    return (
+        "Whoever knows that only some categories can occur asks within them (`--categories NAME`), and gets a "
+        "temperature and a share that were fitted there; 1.00 and 1.000 where nothing was measured."
+        f"\n\n{table}"
+    )
+
+
 def _confidence(config: BundleConfig) -> str:
     rows = []
     for presence, temperature in config.temperature.items():
@@ -100,6 +125,8 @@ def _confidence(config: BundleConfig) -> str:
         widths = ", ".join(f"{name} ±{width:.2f}" for name, width in conformal.half_width.items()) or "none measured"
         rows.append([presence, f"{temperature:.2f}", f"{conformal.category_threshold:.3f}", widths])
     table = markdown_table(["input", "temperature", "90 % set reaches", "90 % interval"], rows)
+    if config.views:
+        table = f"{table}\n\n{_views(config)}"
     page = (
         f"{table}\n\nFitted on validation speakers of the same corpora. Below, measured on the held-out test part: how "
         "far confidence is from accuracy, and how often what was promised nine times in ten held."

@@ -13,6 +13,7 @@ from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, fold_means, score, score_four
 from emobridge.learning.report import drawings, tables
 from emobridge.learning.report.facts import Facts
+from emobridge.learning.report.split import leak_line, split_lines, split_note
 from emobridge.learning.report.tables import Table, heading
 from emobridge.learning.report.utterances import digests
 from emobridge.pictures.markup import Markup
@@ -83,6 +84,11 @@ class Report:
         """Its name, and what was asked of it."""
         return self.reference + (f": {self.facts.grid}" if self.facts.grid else "")
 
+    @property
+    def leak(self) -> str:
+        """The first line of a report of a split that leaks, in Markdown; empty where nothing leaks."""
+        return leak_line(self.facts.split) if self.facts.split else ""
+
 
 def build(predictions: Predictions, reference: str, facts: Facts, resamples: int) -> Report:
     """Compute every figure of a run.
@@ -149,11 +155,10 @@ def _what_was_run(report: Report) -> list[Section]:
             str(one["utterances"]),
             tables.MISSING if one["speakers"] is None else str(one["speakers"]),
             one["licence"],
-            one.get("rule", ""),
         ]
         for one in facts.corpora
     ]
-    head = ["corpus", "utterances", "speakers", "licence", "folds"]
+    head = ["corpus", "utterances", "speakers", "licence"]
     note = "" if facts.digest else "Of this run only the numbers of one training part are known."
     return [
         Section("What was run", table=Table(["what", "value"], [row for row in rows if row[1]])),
@@ -316,8 +321,8 @@ def _provenance(report: Report) -> list[Section]:
     found = []
     if any(len(metric.folds.values) > 1 for metric in own.metrics.values()):
         found.append(Section(f"{report.reference}: folds", table=tables.fold_cells(own)))
-    if facts.audit:
-        found.append(Section("Leak audit", "Speech alone; what two parts of a fold share.", lines=facts.audit))
+    for audit in facts.split.audits if facts.split else ():
+        found.append(Section(f"Split of {audit.corpus}", split_note(audit), lines=split_lines(audit)))
     rows = [
         [name, figure, str(count), digest]
         for name, part in report.parts.items()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emobridge.learning.grid import Asked
+from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.record import EXPERIMENT
 from emobridge.learning.storage import read_json
 
@@ -19,13 +20,12 @@ class Facts:
     Attributes:
         recipe: as plain values; empty where the run's folder does not say.
         digest: of the recipe.
-        corpora: name, licence, citation, source, numbers and rule of the folds of each.
+        corpora: name, licence, citation, source and numbers of each.
         folds, seeds: that were run.
         grid: name of the grid, empty without one.
         questions: of the grid, with the systems that answer them.
         left_out: question -> why it does not apply.
-        audit: what was found where two parts of a fold should share nothing.
-        allowed_leaks: leaks that were allowed by name; a report says them first.
+        split: how the corpora were split, and what two parts share; None where the folder does not say.
         versions: package -> version.
         costs: a training (its folder below the run's) -> seconds, peak memory, threads.
     """
@@ -38,8 +38,7 @@ class Facts:
     grid: str = ""
     questions: Sequence[Asked] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
-    audit: Sequence[str] = ()
-    allowed_leaks: Sequence[str] = ()
+    split: SplitRecord | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -59,6 +58,7 @@ def read_facts(folder: Path) -> Facts:
     """
     paths = sorted(path for path in folder.rglob(RUN) if "start" not in path.relative_to(folder).parts)
     records = {path.parent.relative_to(folder).as_posix(): read_json(path) for path in paths}
+    split = SplitRecord.read(folder)
     costs = {
         record["recipe"]["name"] if name == "." else name: record["cost"]
         for name, record in records.items()
@@ -76,13 +76,12 @@ def read_facts(folder: Path) -> Facts:
             grid=grid["name"],
             questions=[Asked(**one) for one in grid["questions"]],
             left_out=grid["left_out"],
-            audit=told["audit"],
-            allowed_leaks=told["allowed_leaks"],
+            split=split,
             versions=told["versions"],
             costs=costs,
         )
     if not records:
-        return Facts()
+        return Facts(split=split)
     first = next((one for name, one in records.items() if name.startswith(f"{one['recipe']['name']}/")), None)
     record = first or next(iter(records.values()))
     return Facts(
@@ -90,6 +89,7 @@ def read_facts(folder: Path) -> Facts:
         corpora=record["corpora"],
         folds=sorted({one["fold"] for one in records.values()}),
         seeds=sorted({one["recipe"]["seed"] for one in records.values()}),
+        split=split,
         versions={"emobridge": record["emobridge"]},
         costs=costs,
     )

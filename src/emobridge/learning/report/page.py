@@ -14,14 +14,14 @@ def page(report: Report) -> str:
     """Return the page of a report."""
     style = files("emobridge.learning.report").joinpath("page.css").read_text("utf-8")
     parts = list(enumerate(sections(report), start=1))
-    leaks = [element("p", f"Leak allowed by name: {leak}", class_="leak") for leak in report.facts.allowed_leaks]
+    leak = element("p", report.leak.replace("**", ""), class_="leak") if report.leak else ""
     links = [element("li", element("a", part.title, href=f"#part-{number}")) for number, part in parts]
     return document(
         f"{report.title} – emobridge",
         style,
         element(
             "header",
-            leaks,
+            leak,
             element("h1", report.title),
             element("p", str(report.facts.recipe.get("description", "")), class_="lead"),
             element("nav", element("ol", links), aria_label="Contents"),

@@ -69,9 +69,8 @@ def chosen_variant(path: Path, predictions: Predictions, wanted: str | None = No
 
 def markdown(report: Report) -> str:
     """Return the report as Markdown; what is only drawn is left out."""
-    leaks = [f"**Leak allowed by name: {leak}**" for leak in report.facts.allowed_leaks]
     parts = [_section(part) for part in sections(report) if part.table or part.lines]
-    return "\n\n".join([*leaks, f"# {report.title}", *parts]) + "\n"
+    return "\n\n".join([*filter(None, [report.leak]), f"# {report.title}", *parts]) + "\n"
 
 
 def _section(part: Section) -> str:

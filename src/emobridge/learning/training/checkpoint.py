@@ -55,16 +55,21 @@ def load_checkpoint(
     return int(metadata["step"])
 
 
-def load_average(path: Path) -> dict[str, Tensor]:
+def load_average(path: Path, part: str = "") -> dict[str, Tensor]:
     """Return the averaged weights of a training: what is judged and exported.
+
+    Args:
+        path: the checkpoint.
+        part: only those under this prefix, such as ``linguistic.``, by their names within the part.
 
     Raises:
         BundleError: the file is missing or damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if name.startswith("average.")]  # noqa: SIM118 - not a mapping
-            return {name.removeprefix("average."): file.get_tensor(name) for name in names}
+            prefix = f"average.{part}"
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 - not a mapping
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise BundleError(f"checkpoint {path}: {error}", "a file that training wrote", "train again") from error
 

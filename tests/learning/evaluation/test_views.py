@@ -1,0 +1,102 @@
+"""A view's confidence is right within its categories, and never learned from a speaker that it is judged on."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from emobridge.learning.evaluation.calibration import category_sets
+from emobridge.learning.evaluation.metrics import expected_calibration_error, restrict_to_allowed, set_coverage
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.evaluation.views import corpus_categories, fit_view, in_own_views, sharpened, untested
+
+Make = Callable[..., Predictions]
+
+
+def overconfident(predictions: Predictions, sharpness: float) -> Predictions:
+    """The same answers, said with too much (above 1) or too little confidence."""
+    return dataclasses.replace(predictions, probabilities=sharpened(predictions.probabilities, 1 / sharpness))
+
+
+def error(predictions: Predictions) -> float:
+    within = restrict_to_allowed(predictions.probabilities, predictions.allowed)
+    return expected_calibration_error(predictions.truth.astype(np.float64), within)
+
+
+@pytest.fixture
+def two_corpora(make_predictions: Make) -> tuple[Predictions, Predictions]:
+    """Test and held-out parts of one corpus that is judged too surely and one that is judged too carefully."""
+    kinds = {"sure": (3.0, 40), "careful": (0.4, 41)}
+    parts: list[list[Predictions]] = [[], []]
+    for corpus, (sharpness, seed) in kinds.items():
+        whole = overconfident(
+            make_predictions(speakers=24, per_speaker=60, seed=seed, corpus=corpus, skill=1.5), sharpness
+        )
+        parts[0].append(whole)
+        # Each speaker is held out once, in the fold after that in which it is tested.
+        folds = np.array([str((int(fold) + 1) % 4) for fold in whole.folds])
+        parts[1].append(dataclasses.replace(whole, folds=folds))
+    return Predictions.concatenate(parts[0]), Predictions.concatenate(parts[1])
+
+
+def test_corpora_that_err_in_opposite_directions_are_both_put_right(
+    two_corpora: tuple[Predictions, Predictions],
+) -> None:
+    tested, held_out = two_corpora
+    for corpus in ("sure", "careful"):
+        before = tested.select(tested.corpora == corpus)
+        after = in_own_views(tested, held_out).select(tested.corpora == corpus)
+        assert error(before) > 0.12
+        assert error(after) < 0.06
+        assert_array_equal(after.probabilities.argmax(axis=1), before.probabilities.argmax(axis=1))
+        # Sets hold the truth nine times in ten within the corpus, whatever was promised before.
+        sets = category_sets(after.probabilities, after.category_threshold)
+        assert set_coverage(after.truth.astype(np.float64), sets) == pytest.approx(0.9, abs=0.04)
+
+
+def test_labels_of_tested_speakers_have_no_part_in_their_own_confidence(
+    two_corpora: tuple[Predictions, Predictions],
+) -> None:
+    tested, held_out = two_corpora
+    mine = tested.folds == "0"
+    spoiled = np.isin(held_out.speakers, np.unique(tested.speakers[mine]))
+    turned = np.where(spoiled[:, None], np.roll(held_out.truth, 1, axis=1), held_out.truth)
+    other = in_own_views(tested, dataclasses.replace(held_out, truth=turned))
+    assert_array_equal(other.probabilities[mine], in_own_views(tested, held_out).probabilities[mine])
+    assert not np.array_equal(other.probabilities[~mine], in_own_views(tested, held_out).probabilities[~mine])
+
+
+def test_what_no_speaker_was_held_out_for_stays_as_it_is(two_corpora: tuple[Predictions, Predictions]) -> None:
+    tested, held_out = two_corpora
+    found = in_own_views(tested, held_out.select(held_out.corpora == "sure"))
+    careful = tested.corpora == "careful"
+    assert_array_equal(found.probabilities[careful], tested.probabilities[careful])
+    assert_array_equal(found.category_threshold[careful], tested.category_threshold[careful])
+
+
+def test_only_what_the_corpus_can_hold_has_a_probability(make_predictions: Make) -> None:
+    whole = make_predictions()
+    kept = whole.select(whole.truth[:, 1] == 0)
+    lacking = dataclasses.replace(kept, allowed=np.tile([True, False, True], (len(kept), 1)))
+    assert corpus_categories(lacking) == {"toy": ("angry", "sad")}
+    held_out = dataclasses.replace(lacking, folds=np.full(len(lacking), "other"))
+    one = lacking.select(lacking.folds == "0")
+    found = in_own_views(one, held_out)
+    assert not found.probabilities[:, 1].any()
+    assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_view_measured_on_too_little_promises_nothing(make_predictions: Make) -> None:
+    few = make_predictions(speakers=1, per_speaker=19)
+    view = fit_view(few, ("angry", "sad"), ("acoustic", "both"))
+    assert view.temperature == {"acoustic": 1.0, "both": 1.0}
+    assert view.category_threshold == {"acoustic": 1.0, "both": 1.0}
+
+
+def test_without_a_name_each_utterance_is_its_own_speaker(make_predictions: Make) -> None:
+    whole = make_predictions()
+    nameless = dataclasses.replace(whole, speakers=np.full(len(whole), ""))
+    assert len(untested(nameless, nameless.select(np.arange(len(whole)) < 5))) == len(whole) - 5
+    assert len(untested(whole, whole.select(np.arange(len(whole)) < 5))) == len(whole) - 20
