@@ -19,8 +19,8 @@ import peers
 from emobridge.errors import CorpusError, EmobridgeError, nearest
 from emobridge.labels import label_map
 from emobridge.learning.cache import cache_folder
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import crossvalidate
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.storage import make_folder, read_json, replacing, write_json
 from emobridge.version import __version__

@@ -17,11 +17,11 @@ import numpy as np
 
 import emobridge
 from emobridge.learning.corpora.base import Utterance
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.dimension_proxies import measured_proxies
 from emobridge.learning.evaluation.intervals import bootstrap_intervals, paired_differences
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import score
-from emobridge.learning.experiment import crossvalidate
 from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
 from emobridge.learning.report.tables import markdown_table
 from emobridge.learning.storage import make_folder, replacing, write_json

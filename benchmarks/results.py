@@ -23,12 +23,15 @@ class Figure:
     Attributes:
         value, low, high: the figure and the ends of its interval.
         share_not_positive: of a difference, the share of resamples in which it is 0 or less.
+        standard_error, units: of a difference, see `Difference`.
     """
 
     value: float | None
     low: float | None
     high: float | None
     share_not_positive: float | None = None
+    standard_error: float | None = None
+    units: float | None = None
 
 
 def of_corpus(predictions: Predictions, task: Task) -> Predictions:

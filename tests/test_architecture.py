@@ -40,7 +40,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "system weak_teaching"
     ),
     in_learning("training evaluation domain"),
-    in_learning("recipe frozen_texts preparation record report experiment export"),
+    in_learning(
+        "recipe grid frozen_texts preparation transcript_sources record report experiment crossvalidation export"
+    ),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
         *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),

@@ -174,6 +174,7 @@ for command in (
     cli_learning.encode,
     cli_learning.train,
     cli_learning.crossvalidate,
+    cli_learning.compare,
     cli_learning.evaluate,
     cli_learning.export,
 ):

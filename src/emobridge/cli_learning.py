@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emobridge.errors import RecipeError
 from emobridge.registry import load_extra
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ Data = Annotated[Path | None, typer.Option(help="Folder of the corpora; left out
 Out = Annotated[Path, typer.Option(help="The run's folder; the same folder resumes an interrupted run.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key.")]
 Fold = Annotated[int, typer.Option(min=1, help="Which fold, counted from 1.")]
+Resamples = Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap over speakers.")]
 AllowLeaks = Annotated[
     list[str] | None,
     typer.Option(
@@ -91,17 +93,78 @@ def crossvalidate(
     leave_corpus_out: Annotated[
         bool, typer.Option("--leave-corpus-out", help="One fold a corpus: train on the others, test on all of it.")
     ] = False,
+    grid: Annotated[
+        str | None, typer.Option(help="Run a grid's variants: 'ablations', or a TOML file of questions.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="Train everything once with each; left out: the recipe's.")
+    ] = None,
     allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
-    """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers."""
+    """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.
+
+    The same command goes on where it was stopped. The report, a page and Markdown, is put into the folder.
+    """
     chosen = _read(recipe, overrides, threads)
-    experiment = load_extra("emobridge.learning.experiment", "train")
+    numbers = None if seeds is None else _seeds(seeds)
+    asked = None if grid is None else load_extra("emobridge.learning.grid", "train").read_grid(grid)
+    crossvalidation = load_extra("emobridge.learning.crossvalidation", "train")
     with _progress() as report:
-        predictions = experiment.crossvalidate(
-            chosen, data, out, folds, report, leave_corpus_out=leave_corpus_out, allow_leaks=allow_leaks or ()
+        predictions = crossvalidation.crossvalidate(
+            chosen,
+            data,
+            out,
+            folds,
+            report,
+            leave_corpus_out=leave_corpus_out,
+            allow_leaks=allow_leaks or (),
+            seeds=numbers,
+            grid=asked,
         )
     _print_report(predictions, chosen, out)
+
+
+def _seeds(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) < 2**31 for part in parts):
+        raise RecipeError(f"--seeds '{text}'", "whole numbers from 0 with commas between", "for example --seeds 1,2,3")
+    return [int(part) for part in parts]
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="RUN[:VARIANT]", help="Folder of a run; its recipe, or a variant.")],
+    second: Annotated[str, typer.Argument(metavar="RUN[:VARIANT]", help="What it is compared with.")],
+    *,
+    shared: Annotated[bool, typer.Option("--shared", help="Compare the utterances that both judged.")] = False,
+    categories: Annotated[
+        str | None, typer.Option(help="Judge both on a view of the categories, such as four.")
+    ] = None,
+    resamples: Resamples = 1000,
+) -> None:
+    """Test whether two systems differ on the same utterances: UAR, weighted F1, CCC and accuracy, by speakers."""
+    comparison = load_extra("emobridge.learning.evaluation.comparison", "train")
+    tables = load_extra("emobridge.learning.report.tables", "train")
+    (name, one), (other_name, other) = (_side(text, categories) for text in (first, second))
+    if shared:
+        one, other = comparison.shared(one, other)
+    tests = comparison.paired_tests(one, other, resamples)
+    judged = len(set(zip(one.corpora.tolist(), one.ids.tolist(), strict=True)))
+    typer.echo(f"{judged} utterances; a speaker is one observation, and all tests share one error rate of 5 %\n")
+    typer.echo(tables.comparison_cells({name: tests}, other_name if other_name != name else second).markdown())
+
+
+def _side(text: str, categories: str | None) -> "tuple[str, Predictions]":
+    """Return a variant's name and its predictions; ``text`` is a run's folder or file, and maybe a variant."""
+    pages = load_extra("emobridge.learning.report.pages", "train")
+    stored = load_extra("emobridge.learning.evaluation.predictions", "train").Predictions
+    place, separator, variant = (text, "", "") if Path(text).exists() else text.rpartition(":")
+    place = place if separator or Path(text).exists() else text
+    path = Path(place) / pages.PREDICTIONS if Path(place).is_dir() else Path(place)
+    predictions: Predictions = stored.read(path)
+    name: str = pages.chosen_variant(path, predictions, variant or None)
+    chosen = predictions.select(predictions.variants == name)
+    return name, chosen if categories is None else chosen.in_view(categories)
 
 
 def evaluate(
@@ -147,7 +210,8 @@ def _print_report(predictions: "Predictions", recipe: "Recipe", out: Path) -> No
     variants = set(predictions.variants.tolist())
     reference = recipe.name if recipe.name in variants else min(variants)
     typer.echo(pages.write_report(predictions, reference, out, recipe.evaluation.resamples))
-    typer.echo(json.dumps({"report": str(out / "report.md"), "scores": str(out / "scores.json")}))
+    written = {"page": "report.html", "report": "report.md", "scores": "scores.json", "utterances": "utterances.csv"}
+    typer.echo(json.dumps({name: str(out / file) for name, file in written.items()}))
 
 
 @contextmanager

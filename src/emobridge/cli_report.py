@@ -1,4 +1,4 @@
-"""The command ``emobridge report``: results that were kept as JSON, made into a page for a browser or into a figure."""
+"""The command ``emobridge report``: results kept as JSON, or a run of training, made into a page or a figure."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from emobridge.errors import OutputError, ResultError
+from emobridge.registry import load_extra
 from emobridge.results import Result, Segment, Summary
 
 _REMEDY = "make one: emobridge predict RECORDING --out FILE.json"
@@ -16,7 +17,8 @@ _REMEDY = "make one: emobridge predict RECORDING --out FILE.json"
 
 def report(
     results: Annotated[
-        Path, typer.Argument(metavar="FILE.json", help="What predict wrote as JSON: one result or several.")
+        Path,
+        typer.Argument(metavar="FILE.json|RUN", help="What predict wrote as JSON, or the folder of a run of training."),
     ],
     *,
     out: Annotated[
@@ -28,8 +30,12 @@ def report(
 ) -> None:
     """Make a page or a figure of results: a time line by speaker, curves, the valence-arousal plane, the transcript.
 
-    The page is one file and asks nothing of any network.
+    Of the folder of a run: its figures, as report.html and report.md in that folder. A page is one file and asks
+    nothing of any network.
     """
+    if results.is_dir():
+        typer.echo(_report_of_run(results, out))
+        return
     from emobridge.plots import EXTENSIONS, plot
     from emobridge.writers import put
     from emobridge.writers.html_writer import HtmlWriter
@@ -48,6 +54,20 @@ def report(
         valid = "a figure shows one"
         raise OutputError(f"'{results}' holds {len(found)} results", valid, "make a page of them: --out FILE.html")
     typer.echo(target)
+
+
+def _report_of_run(run: Path, out: Path | None) -> Path:
+    """Write the report of a run and return the page's path, copied to ``out`` where that is given."""
+    if out is not None and out.suffix.lower() != ".html":
+        raise OutputError(f"report '{out}'", "the report of a run ends in .html", "name --out so")
+    load_extra("emobridge.learning.report.pages", "train").report_of_run(run)
+    page = run / "report.html"
+    if out is None:
+        return page
+    from emobridge.writers import put
+
+    put(page.read_bytes(), out)
+    return out
 
 
 def read_results(path: Path) -> list[Result]:

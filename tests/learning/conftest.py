@@ -23,8 +23,9 @@ from emobridge import cli
 from emobridge.bundle import Bundle
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.corpora import read_corpus
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import crossvalidate, train
+from emobridge.learning.experiment import train
 from emobridge.learning.export import export
 from emobridge.learning.features import CorpusConfig, DataConfig, Examples, build_examples
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder, load_tokenizer

@@ -45,7 +45,8 @@ def test_from_recipe_to_predictions_on_the_command_line(
     status, output, _ = run("train", recipe, "--out", tmp_path / "run", "--threads", 1)
     assert status == 0
     written = json.loads(output.splitlines()[-1])
-    assert written == {"report": f"{tmp_path}/run/report.md", "scores": f"{tmp_path}/run/scores.json"}
+    files = {"page": "report.html", "report": "report.md", "scores": "scores.json", "utterances": "utterances.csv"}
+    assert written == {name: f"{tmp_path}/run/{file}" for name, file in files.items()}
     assert (tmp_path / "run" / "report.md").read_text(encoding="utf-8") in output
     status, output, _ = run("export", tmp_path / "run", "--out", tmp_path / "model")
     assert status == 0
@@ -53,7 +54,7 @@ def test_from_recipe_to_predictions_on_the_command_line(
     status, output, _ = run("evaluate", tmp_path / "model", recipe, "--out", tmp_path / "judged")
     assert status == 0
     names = {path.name for path in (tmp_path / "judged").iterdir()}
-    assert names == {"folds-table-toy.json", "predictions.parquet", "report.md", "scores.json", "split.json"}
+    assert names == {"folds-table-toy.json", "predictions.parquet", "split.json", *files.values()}
     trained, judged = (Predictions.read(tmp_path / name / "predictions.parquet") for name in ("run", "judged"))
     assert trained.ids.tolist() == judged.ids.tolist()
     sound = toy_table.parent / "anna-sad-0.wav"
@@ -141,8 +142,38 @@ def test_an_interrupted_crossvalidation_goes_on_with_the_same_command(
     assert run(*command, "--out", tmp_path / "part")[0] == 130
     assert run(*command, "--out", tmp_path / "part")[0] == 0
     assert len(calls) == 3  # the finished fold is not trained again
-    for name in ("scores.json", "report.md"):
+    for name in ("scores.json", "utterances.csv"):
         assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    whole, part = ((tmp_path / name / "report.md").read_text(encoding="utf-8") for name in ("whole", "part"))
+    assert part.partition("## Time and memory")[0] == whole.partition("## Time and memory")[0]
+
+
+def test_two_systems_are_compared_and_a_run_is_reported_again(run: Command, recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    grid = tmp_path / "grid.toml"
+    grid.write_text('name = "g"\n[questions.q]\ntitle = "Longer?"\n[questions.q.variants.long]\n"training.steps" = 6\n')
+    status, output, _ = run("crossvalidate", recipe, "--out", out, "--grid", grid, "--seeds", "1, 2", "--fold", 1)
+    assert status == 0
+    assert "## Longer?" in output
+    page = (out / "report.html").read_bytes()
+    (out / "report.html").unlink()
+    status, output, errors = run("report", out)
+    assert (status, output.strip(), errors) == (0, f"{out}/report.html", "")
+    assert (out / "report.html").read_bytes().count(b"<h2>") == page.count(b"<h2>")
+    assert run("report", out, "--out", tmp_path / "copy.html")[0] == 0
+    assert (tmp_path / "copy.html").read_bytes() == (out / "report.html").read_bytes()
+    status, output, _ = run("compare", f"{out}:long", out, "--resamples", 20)
+    assert status == 0
+    assert output.startswith("12 utterances; a speaker is one observation")
+    assert [line.split("|")[2].strip() for line in output.splitlines() if line.startswith("| long ")] == [
+        "UAR", "weighted F1", "CCC valence", "WAR"
+    ]  # fmt: skip
+    assert run("compare", out / "predictions.parquet", f"{out}:toy", "--resamples", 2)[0] == 1
+    other = tmp_path / "other"
+    assert run("train", recipe, "--out", other, "--fold", 2)[0] == 0
+    status, _, errors = run("compare", out, other, "--resamples", 2)
+    assert status == 1
+    assert "share 0 utterances of 12 and 12" in errors
 
 
 @pytest.mark.parametrize(
@@ -155,6 +186,10 @@ def test_an_interrupted_crossvalidation_goes_on_with_the_same_command(
         (("train", "RECIPE", "--out", "RECIPE"), "mine.toml' cannot be made"),
         (("crossvalidate", "RECIPE", "--out", "OUT", "--set", "evaluation.folds=9"), "9 parts; table-toy has 6"),
         (("crossvalidate", "RECIPE", "--out", "OUT", "--set", "data.dimensions=['joy']"), "data.dimensions 'joy'"),
+        (("crossvalidate", "RECIPE", "--out", "OUT", "--seeds", "1;2"), "--seeds '1;2'"),
+        (("crossvalidate", "RECIPE", "--out", "OUT", "--grid", "ablation"), "did you mean 'ablations'?"),
+        (("compare", "gone", "gone:variant"), "'gone' does not exist"),
+        (("report", "."), "predictions.parquet' does not exist"),
         (("crossvalidate", "RECIPE", "--out", "OUT", "--leave-corpus-out"), "two corpora with sound are needed"),
         (("evaluate", "gone", "RECIPE", "--out", "OUT"), "model 'gone'"),
         (("export", "gone", "--out", "OUT"), "run.json cannot be read"),

@@ -13,8 +13,8 @@ from sklearn.covariance import LedoitWolf
 
 from emobridge.audio import load_audio
 from emobridge.errors import BundleError
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.domain import DOMAIN, QUANTILE, Domain, fit_domain, load_domain, pool, save_domain
-from emobridge.learning.experiment import crossvalidate
 from emobridge.learning.export import export
 from emobridge.learning.features import Examples, add_perturbed_copies
 from emobridge.learning.system import EmotionSystem

@@ -18,14 +18,15 @@ from numpy.testing import assert_array_equal
 import emobridge
 from emobridge.errors import LabelError, RecipeError
 from emobridge.learning import experiment
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, crossvalidate, train
+from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, train
 from emobridge.learning.recipe import override, parse_recipe
 
 KILL = """
 import json, os, signal, sys, torch
 from pathlib import Path
-from emobridge.learning.experiment import crossvalidate
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.recipe import override, parse_recipe
 torch.set_num_threads(1)
 def report(what, done, total):

@@ -16,7 +16,7 @@ from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
 from emobridge.learning.folds import GUARDS, LEAKS, FoldFile, FoldParts, Part, resolve
 from emobridge.learning.leaks import Audit, SplitRecord, audit_split, find_twins, refuse_leaks
 from emobridge.learning.protocols import make_folds
-from emobridge.learning.report.split import leak_line, split_section
+from emobridge.learning.report.split import leak_line, split_lines, split_note
 
 SENTENCES = ("nobody has seen the blue boat", "we will paint every second door", "seven cooks forgot their own soup")
 PARTS = ("train", "validation", "test")
@@ -163,10 +163,12 @@ def test_a_leak_that_was_allowed_is_the_first_line_and_the_section_tells_the_res
         "**This split leaks, and training was told to go on (--allow-leak speaker).** "
         "toy: speaker: 1 in both train and test (one) in all."
     )
-    section = split_section(record)
-    assert "**toy**: 6 of 9 utterances, only label=sad; folds: 1; 2 excluded from training. As planted." in section
-    assert "- guards against speaker, dialogue, partner, recording, selection\n" in section
-    assert "- **leak**, speaker: 1 in both train and test (one) in all\n" in section
-    assert f"- shared by design, script: 1 in both train and test ('{SENTENCES[0]}') in all\n" in section
+    told = record.audits[0]
+    assert split_note(told) == "6 of 9 utterances, only label=sad; folds: 1; 2 excluded from training. As planted."
+    assert split_lines(told) == [
+        "guards against speaker, dialogue, partner, recording, selection",
+        "leak, speaker: 1 in both train and test (one) in all",
+        f"shared by design, script: 1 in both train and test ('{SENTENCES[0]}') in all",
+    ]
     unguarded = SplitRecord((dataclasses.replace(audit, guards=()),))
-    assert leak_line(unguarded) == leak_line(SplitRecord(())) == split_section(SplitRecord(())) == ""
+    assert leak_line(unguarded) == leak_line(SplitRecord(())) == ""

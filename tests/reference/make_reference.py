@@ -81,6 +81,7 @@ def dimension_values(inputs: dict[str, Any]) -> dict[str, Any]:
     return {
         "concordance_cc": audmetric.concordance_cc(truth, predicted),
         "pearson_cc": float(stats.pearsonr(truth, predicted).statistic),
+        "mean_absolute_error": float(sklearn.metrics.mean_absolute_error(truth, predicted)),
         "root_mean_square_error": float(sklearn.metrics.root_mean_squared_error(truth, predicted)),
     }
 

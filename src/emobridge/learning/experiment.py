@@ -5,10 +5,10 @@ stored predictions; what is complete is not done again, and what was interrupted
 """
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +20,16 @@ from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.views import in_own_views
 from emobridge.learning.features import Examples, add_perturbed_copies
 from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.hub_checkpoints import VectorShape
-from emobridge.learning.hub_encoders import HubConfig
 from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.record import run_record
+from emobridge.learning.record import cost_since, run_record
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
 from emobridge.learning.training.checkpoint import load_average
@@ -86,7 +84,7 @@ def run_fold(
         start: what trains the linguistic encoder that this one starts from; None: the released one.
         report: called with what is being done, how much of it is done, and how much there is.
     """
-    examples = prepared.examples
+    examples, start_s = prepared.examples, time.perf_counter()
     started = None if start is None else start.run(examples, parts)
     digest = _digest(recipe, prepared, parts, started)
     fold = _Fold(recipe, variant, parts, folder, digest)
@@ -112,12 +110,13 @@ def run_fold(
     if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
         examples = read_texts(system.linguistic, examples, report)
         setup = replace(setup, examples=examples)
+    resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     fold.keep_domain(system, examples)
     fold.keep_held_out(system, examples, calibration)
     predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
-    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest))
+    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost_since(start_s, resumed)))
     predictions.write(stored, fold.metadata)
     return predictions
 
@@ -231,7 +230,7 @@ class Start:
                 "choose another linguistic.start",
             )
         folder = out / START / other.name
-        return cls(other, prepare(other, data, folder, _of_variant(report, other.name), allow_leaks), folder, report)
+        return cls(other, prepare(other, data, folder, of_variant(report, other.name), allow_leaks), folder, report)
 
     def run(self, examples: Examples, parts: Parts) -> Path:
         """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
@@ -299,58 +298,6 @@ def train(
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
 
 
-def crossvalidate(
-    recipe: str | Path | Recipe,
-    data: Path | None,
-    out: Path,
-    folds: Sequence[int] | None = None,
-    report: Report = no_report,
-    *,
-    leave_corpus_out: bool = False,
-    allow_leaks: Sequence[str] = (),
-) -> Predictions:
-    """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
-
-    Confidence is that of the view of each corpus's categories, fitted on the held-out speakers of all these folds but
-    the tested ones (`in_own_views`).
-
-    Args:
-        recipe, data, out, report, allow_leaks: as for `train`.
-        folds: which folds, counted from 1; None: all.
-        leave_corpus_out: instead of the folds of speakers take those of corpora (`Prepared.left_out`), named
-            ``without-`` and the corpus: trained on the others, tested on all of this one.
-
-    Raises:
-        EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of.
-    """
-    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    found = []
-    known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
-    for variant in (chosen.name, *chosen.variants):
-        varied = chosen.variant(variant)
-        inputs = (varied.data, *map(_preparing, (varied.acoustic, varied.linguistic)))
-        if inputs not in known:
-            known[inputs] = prepare(varied, data, out, _of_variant(report, variant), allow_leaks)
-        prepared = known[inputs]
-        if variant == chosen.name:
-            # Of folds that leave a corpus out there is nothing to audit: they test on what they never trained on.
-            SplitRecord(() if leave_corpus_out else prepared.audits, tuple(allow_leaks)).write(out)
-        there, choose = prepared.folds, prepared.fold
-        if leave_corpus_out:
-            there, choose = prepared.left_out, prepared.left_out_fold
-        numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
-        start = Start.of(varied, data, out, report, allow_leaks)
-        tested, held_out = [], []
-        for parts in [choose(number) for number in numbers]:
-            folder = out / variant / parts.name
-            tested.append(run_fold(varied, variant, prepared, parts, folder, start, _of_variant(report, variant)))
-            held_out.append(Predictions.read(folder / HELD_OUT))
-        found.append(in_own_views(Predictions.concatenate(tested), Predictions.concatenate(held_out)))
-    whole = Predictions.concatenate(found)
-    whole.write(out / PREDICTIONS, {"recipe": chosen.name})
-    return whole
-
-
 def evaluate(
     bundle: str | Path | None,
     recipe: str | Path | Recipe,
@@ -384,12 +331,8 @@ def evaluate(
     return predictions
 
 
-def _preparing(section: Any) -> Any:
-    """Return what of an encoder's section decides how corpora are prepared: all of a public one's, nothing of ours."""
-    return section if isinstance(section, HubConfig) else section is None
-
-
-def _of_variant(report: Report, variant: str) -> Report:
+def of_variant(report: Report, variant: str) -> Report:
+    """Return a report that names the variant."""
     return lambda what, done, total: report(f"{variant}, {what}", done, total)
 
 

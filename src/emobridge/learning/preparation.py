@@ -172,6 +172,15 @@ def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Pre
         if names.count(name) > 1:
             given = f"data.corpora names {name} twice"
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
+    return encode_corpora(recipe, corpora, report)
+
+
+def encode_corpora(recipe: Recipe, corpora: tuple[Corpus, ...], report: Report = no_report) -> Prepared:
+    """Put all that a recipe's frozen encoders make of corpora that have been read into the cache; without folds.
+
+    Raises:
+        EmobridgeError: as for `encode`.
+    """
     heard = open_acoustic(recipe.acoustic) if isinstance(recipe.acoustic, HubAcousticConfig) else None
     read = open_linguistic(recipe.linguistic) if isinstance(recipe.linguistic, HubLinguisticConfig) else None
     tokenizer = None

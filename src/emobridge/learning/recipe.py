@@ -17,6 +17,7 @@ from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag
 from emobridge.errors import RecipeError, nearest
 from emobridge.labels import MODALITIES
 from emobridge.learning.compact import CompactConfig
+from emobridge.learning.evaluation.score import CATEGORY_METRICS, PREFIXES
 from emobridge.learning.features import CorpusConfig, DataConfig
 from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.hub_speech import HubAcousticConfig
@@ -25,6 +26,8 @@ from emobridge.learning.minilm import DIMENSION, MinilmConfig
 from emobridge.learning.modality_masking import ModalityMasking
 from emobridge.learning.model import Fusion, FusionConfig, Pooling, TimeLine
 from emobridge.learning.training.loop import LossConfig, TrainingConfig
+
+_NOT_DECIDING = frozenset({"name", "description", "variants", "published", "transcripts"})
 
 
 def _kind_of_encoder(section: Any) -> str:
@@ -78,6 +81,25 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class Published:
+    """What a publication states for the protocol of a recipe, to stand beside what is measured.
+
+    Attributes:
+        source: whose figures, in a few words.
+        figures: metric -> value, names and range as in `Scores.metrics`.
+    """
+
+    source: str
+    figures: dict[str, float]
+
+    def __post_init__(self) -> None:
+        for name in self.figures:
+            if name not in CATEGORY_METRICS and not name.startswith(PREFIXES):
+                valid = f"valid: {', '.join((*CATEGORY_METRICS, *(f'{prefix}NAME' for prefix in PREFIXES)))}"
+                raise RecipeError(f"published figure '{name}'", valid, nearest(name, CATEGORY_METRICS))
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a result, beside the corpora themselves.
 
@@ -89,6 +111,9 @@ class Recipe:
         variants: name -> overrides (``"section.key" = value``): further systems on the same folds, to compare.
         licence: of the weights that come out; the strictest of the corpora's.
         seed: of everything random.
+        published: figures to stand beside ours in the report.
+        transcripts: name -> table (``.csv``, ``.jsonl``, ...) of other transcripts of the same utterances, recognised
+            ones say: what is trained on the corpus's own text is judged on each of them too, as ``VARIANT@NAME``.
     """
 
     __pydantic_config__: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(allow_inf_nan=False)
@@ -106,11 +131,14 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    published: tuple[Published, ...] | None = None
+    transcripts: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
-        for name in (self.name, *self.variants):
-            if name in {"", ".", ".."} or "/" in name or "\\" in name:
-                raise RecipeError(f"the name '{name}'", "a name is that of a folder, without '/'", "choose another")
+        for name in (self.name, *self.variants, *(self.transcripts or {})):
+            if name in {"", ".", ".."} or set(name) & set("/\\@"):
+                valid = "a name is that of a folder, without '/' and '@'"
+                raise RecipeError(f"the name '{name}'", valid, "choose another")
         if self.name in self.variants:
             raise RecipeError(f"variant '{self.name}'", "its name is that of the recipe itself", "choose another")
         for modality in self.modalities:
@@ -142,10 +170,8 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of everything that decides the result (not of name and description)."""
-        deciding = {
-            key: value for key, value in self.to_dict().items() if key not in {"name", "description", "variants"}
-        }
+        """Hex SHA-256 of everything that decides the training (not of its name, nor of what it is judged beside)."""
+        deciding = {key: value for key, value in self.to_dict().items() if key not in _NOT_DECIDING}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def variant(self, name: str) -> "Recipe":
@@ -287,23 +313,30 @@ def _judged_on(entry: CorpusConfig) -> str:
 
 
 def override(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``a.b.c`` in nested tables in place; a whole number steps into a list (``data.corpora.0.weight``).
+    """Set ``a.b.c`` in nested tables in place; ``*`` steps into all of a list, a whole number into one.
 
     Raises:
         RecipeError: the path leads through something that is not a table.
     """
     *path, last = key.split(".")
-    place: Any = values
+    places: list[Any] = [values]
     for part in path:
-        if isinstance(place, list | tuple) and part.isdigit() and int(part) < len(place):
-            place = place[int(part)]
-        elif isinstance(place, dict):
-            place = place.setdefault(part, {})
-        else:
-            raise RecipeError(f"override '{key}'", f"'{part}' is not in the recipe", "see the recipe's sections")
-    if not isinstance(place, dict):
-        raise RecipeError(f"override '{key}'", f"'{'.'.join(path)}' is no section", "see the recipe's sections")
-    place[last] = value
+        places = [inner for place in places for inner in _inside(place, part, key)]
+    for place in places:
+        if not isinstance(place, dict):
+            raise RecipeError(f"override '{key}'", f"'{'.'.join(path)}' is no section", "see the recipe's sections")
+        place[last] = value
+
+
+def _inside(place: Any, part: str, key: str) -> list[Any]:
+    """Return what one part of a dotted key leads to: several places for ``*`` in a list."""
+    if isinstance(place, list | tuple) and part == "*":
+        return list(place)
+    if isinstance(place, list | tuple) and part.isdigit() and int(part) < len(place):
+        return [place[int(part)]]
+    if isinstance(place, dict):
+        return [place.setdefault(part, {})]
+    raise RecipeError(f"override '{key}'", f"'{part}' is not in the recipe", "see the recipe's sections")
 
 
 def _toml_value(text: str) -> Any:
@@ -315,7 +348,7 @@ def _toml_value(text: str) -> Any:
 
 def _refuse_unknown_keys(kind: Any, values: Any, place: str) -> None:
     """Walk ``values`` along the dataclasses of the recipe and refuse a key that none of them has."""
-    inner = [part for part in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(part)]
+    inner = _dataclasses_in(kind)
     if not inner:
         return
     if isinstance(values, list | tuple):
@@ -332,6 +365,13 @@ def _refuse_unknown_keys(kind: Any, values: Any, place: str) -> None:
             valid = f"valid here: {', '.join(names)}"
             raise RecipeError(f"unknown recipe key '{place}{key}'", valid, nearest(key, names))
         _refuse_unknown_keys(known[key], value, f"{place}{key}.")
+
+
+def _dataclasses_in(kind: Any) -> list[Any]:
+    """Return the dataclasses of a type: itself, or what lies in it, as in ``tuple[Kind, ...] | None``."""
+    if dataclasses.is_dataclass(kind):
+        return [kind]
+    return [found for part in typing.get_args(kind) for found in _dataclasses_in(part)]
 
 
 def _without_none(value: Any) -> Any:

@@ -1,9 +1,16 @@
-"""What a finished training tells export and the model card, as plain values."""
+"""What a finished training tells export, the model card and the report, as plain values."""
 
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from emobridge.labels import MODALITIES
@@ -11,19 +18,29 @@ from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
 from emobridge.learning.preparation import Parts, Prepared
 from emobridge.learning.recipe import Recipe
+from emobridge.learning.storage import make_folder, write_json
 from emobridge.version import __version__
+
+EXPERIMENT = "experiment.json"
+_PACKAGES = ("numpy", "torch", "transformers", "scikit-learn", "scipy")
 
 
 def run_record(
-    recipe: Recipe, prepared: Prepared, parts: Parts, calibration: dict[str, Calibration], digest: str
+    recipe: Recipe,
+    prepared: Prepared,
+    parts: Parts,
+    calibration: dict[str, Calibration],
+    digest: str,
+    cost: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what export and the model card need to know of a training."""
+    """Return what export, the model card and the report need to know of a training."""
     examples = prepared.examples
     return {
         "emobridge": __version__,
         "digest": digest,
         "recipe": recipe.to_dict(),
         "fold": parts.name,
+        "cost": dict(cost),
         "categories": list(examples.categories),
         "dimensions": list(examples.dimension_names),
         "supervision": _supervision(examples),
@@ -49,6 +66,77 @@ def _public_encoders(prepared: Prepared) -> dict[str, dict[str, Any]]:
     """Return, for each modality with a public encoder, what a bundle needs to name it."""
     languages = sorted({corpus.language for corpus in prepared.corpora})
     return {modality: asdict(encoder.named(languages)) for modality, encoder in prepared.public.items()}
+
+
+def write_experiment(
+    out: Path,
+    recipe: Recipe,
+    prepared: Prepared,
+    folds: Sequence[str],
+    seeds: Sequence[int],
+    grid: Mapping[str, Any] | None,
+) -> None:
+    """Write what was run, on what and how, for the report: `EXPERIMENT` in the folder of a crossvalidation.
+
+    Args:
+        out: the folder.
+        recipe, prepared: its own, not a variant's.
+        folds, seeds: that were run.
+        grid: what `Plan` says of the grid, as plain values; None without one.
+    """
+    corpora = [
+        {
+            "corpus": corpus.name,
+            "language": corpus.language,
+            "licence": corpus.licence,
+            "citation": corpus.citation,
+            "source": corpus.source,
+            "utterances": len(corpus.utterances),
+            "speakers": len({utterance.speaker for utterance in corpus.utterances} - {None}) or None,
+        }
+        for corpus in prepared.corpora
+    ]
+    record = {
+        "recipe": recipe.to_dict(),
+        "digest": recipe.digest,
+        "folds": list(folds),
+        "seeds": list(seeds),
+        "grid": None if grid is None else dict(grid),
+        "corpora": corpora,
+        "versions": versions(),
+    }
+    write_json(make_folder(out) / EXPERIMENT, record)
+
+
+def versions() -> dict[str, str]:
+    """Return what computed the result: Python, emobridge, the packages that decide figures, and the machine."""
+    found = {"emobridge": __version__, "python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return found | {"machine": f"{platform.system()} {platform.machine()}"}
+
+
+def cost_since(start_s: float, resumed: bool) -> dict[str, Any]:
+    """Return what a training took: wall-clock seconds since ``start_s`` and the process's peak of resident memory.
+
+    Args:
+        start_s: `time.perf_counter` when it began.
+        resumed: whether it went on from a checkpoint, so that the seconds are those of its last part.
+    """
+    return {
+        "seconds": round(time.perf_counter() - start_s, 1),
+        "resumed": resumed,
+        "peak_memory_mb": _peak_memory_mb(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _peak_memory_mb() -> int | None:
+    try:
+        import resource
+    except ModuleNotFoundError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 def _supervision(examples: Examples) -> dict[str, dict[str, str]]:

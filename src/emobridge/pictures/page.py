@@ -1,20 +1,18 @@
 """The report as one page: markup, style, script, values and, where it is small enough, the recording; all in one file.
 
 Design:
-- Everything is inline and a content security policy forbids every request, so that nothing leaves the machine, whatever
-  a transcript holds. Only the page's own style and script run; they are named by their digests.
+- Everything is inline and nothing leaves the machine, whatever a transcript holds (`document`).
 - The page is whole without its script (tables, drawings, transcript); the script adds the playhead.
 - The recordings are embedded as long as they fit into `EMBEDDED_BYTES` together: a page should still open at once and
   go by mail. Beyond that, and where the file is not there, the reader picks the recording, which stays on the machine.
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 
 from emobridge.pictures.content import categories_of, clock, name_of
-from emobridge.pictures.markup import Markup, data_element, element, trusted
+from emobridge.pictures.document import document
+from emobridge.pictures.markup import Markup, data_element, element
 from emobridge.pictures.palette import category_colours
 from emobridge.pictures.plane import plane, shapes
 from emobridge.pictures.sound import PLAYABLE, Sound, data_uri, embedded_bytes, outline
@@ -57,33 +55,17 @@ def page(results: Sequence[Result], embed: bool = True) -> str:
         articles.append(_article(index, result, sound, colours, data_uri(result) if embedded else None))
     title = name_of(results[0]) if len(results) == 1 else f"{len(results)} recordings"
     values = {"results": [result.to_dict() for result in results], "colours": colours}
-    body = element(
-        "body",
+    return document(
+        f"{title} – emobridge",
+        style,
         _definitions(),
         _top(title, results, legend(categories, colours)),
         element("main", articles),
         _foot(results),
         data_element(values, "values"),
-        trusted("script", script),
+        script=script,
+        class_="still",
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{title} – emobridge"),
-        trusted("style", style),
-    )
-    return "<!DOCTYPE html>\n" + element("html", head, body, lang="en", class_="still") + "\n"
-
-
-def _policy(style: str, script: str) -> str:
-    allowed = {"style-src": style, "script-src": script}
-    digests = {
-        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in allowed.items()
-    }
-    told = [f"{name} 'sha256-{digest}'" for name, digest in digests.items()]
-    return "; ".join(["default-src 'none'", *told, "media-src data: blob:", "base-uri 'none'", "form-action 'none'"])
 
 
 def _definitions() -> Markup:

@@ -35,6 +35,7 @@ def simulate(
         ids=np.array([f"{row:04d}.flac" for row in range(rows)]),
         corpora=np.full(rows, corpus),
         speakers=np.array([f"s{one}" for one in speaker]),
+        genders=np.array([("female", "male")[one % 2] for one in speaker]),
         folds=np.array([str(one % 4) for one in speaker]),
         variants=np.full(rows, variant),
         seeds=np.full(rows, training_seed),

@@ -23,7 +23,7 @@ ON_CATEGORIES = (
     metrics.weighted_f1,
 )
 ON_CONFIDENCE = (metrics.expected_calibration_error, metrics.debiased_calibration_error)
-ON_VALUES = (metrics.concordance_cc, metrics.pearson_cc, metrics.root_mean_square_error)
+ON_VALUES = (metrics.concordance_cc, metrics.pearson_cc, metrics.mean_absolute_error, metrics.root_mean_square_error)
 labelled_pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40)
 value_pairs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=3, max_size=40)
 fast = settings(max_examples=50, deadline=None)

@@ -24,9 +24,10 @@ from emobridge.bundle import Bundle, NamedEncoderConfig, load_bundle
 from emobridge.errors import BundleError, OutputError, RecipeError
 from emobridge.learning import hub_encoders
 from emobridge.learning.cache import ArrayCache
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import crossvalidate, train
+from emobridge.learning.experiment import train
 from emobridge.learning.export import export
 from emobridge.learning.hub_speech import HubAcousticEncoder
 from emobridge.learning.preparation import encode, prepare

@@ -28,7 +28,7 @@ def one(both: Predictions) -> Predictions:
 
 def test_both_files_hold_the_figures_of_the_predictions(one: Predictions, tmp_path: Path) -> None:
     page = write_report(one, "toy", tmp_path, 20)
-    assert {path.name for path in tmp_path.iterdir()} == {"report.md", "scores.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"report.md", "report.html", "scores.json", "utterances.csv"}
     assert (tmp_path / "report.md").read_text(encoding="utf-8") == page
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     expected = score(one, 20)

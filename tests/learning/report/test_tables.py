@@ -2,10 +2,13 @@
 
 import doctest
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from emobridge.learning.evaluation.intervals import Difference, Interval
+from emobridge.learning.evaluation.comparison import PairedTest
+from emobridge.learning.evaluation.gaps import Gap, Group
+from emobridge.learning.evaluation.intervals import Interval
 from emobridge.learning.evaluation.score import Score, Scores, Spread
 from emobridge.learning.report import tables
 
@@ -76,11 +79,11 @@ def test_a_figure_without_interval_is_printed_alone() -> None:
     alone = Score(Interval(0.5, math.nan, math.nan), Spread({"a": 0.5}, 0.5, math.nan), Spread({}, math.nan, math.nan))
     scores = Scores(("x",), (), 3, 1, {"macro_f1": alone}, np.zeros((1, 1), dtype=np.int64), {})
     assert cells(tables.score_table({"v": scores}))[1] == ["v", "3", "1", "0.500"]
-    assert cells(tables.fold_table(scores))[2] == ["mean ± sd", "0.500 ± –"]
+    assert cells(tables.fold_cells(scores).markdown())[2] == ["mean ± sd", "0.500 ± –"]
 
 
 def test_folds_end_in_their_mean_and_the_pooled_figure() -> None:
-    assert cells(tables.fold_table(BOTH, ["unweighted_average_recall"])) == [
+    assert cells(tables.fold_cells(BOTH, ["unweighted_average_recall"]).markdown()) == [
         ["fold", "UAR"],
         ["one", "0.650"],
         ["two", "0.750"],
@@ -90,22 +93,44 @@ def test_folds_end_in_their_mean_and_the_pooled_figure() -> None:
 
 
 def test_confusions_are_counts_with_shares_of_the_true_category() -> None:
-    assert cells(tables.confusion_table(BOTH)) == [
+    assert cells(tables.confusion_cells(BOTH).markdown()) == [
         ["true \\ predicted", "angry", "sad", "calm", "all"],
         ["angry", "3 (75 %)", "1 (25 %)", "0 (0 %)", "4"],
         ["sad", "2 (25 %)", "2 (25 %)", "4 (50 %)", "8"],
     ]
 
 
-def test_comparisons_show_signed_differences_and_the_share_of_resamples() -> None:
+def test_comparisons_show_signed_differences_and_say_what_differs_by_the_corrected_value() -> None:
     nan = math.nan
-    differences = {
-        "both": {"unweighted_average_recall": Difference(0.1, -0.02, 0.22, 0.04)},
-        "few": {"unweighted_average_recall": Difference(0.1, nan, nan, nan)},
-    }
-    table = tables.comparison_table({"one": ONE, "both": BOTH, "few": BOTH}, "one", differences)
-    assert cells(table) == [
-        ["metric", "variant", "value", "one", "difference [95 %]", "share ≤ 0"],
-        ["UAR", "both", "0.700", "0.600", "+0.100 [-0.020, +0.220]", "0.040"],
-        ["UAR", "few", "0.700", "0.600", "+0.100", "–"],
+    sure = PairedTest("a", "unweighted_average_recall", "bootstrap", 9, 0.7, 0.6, 0.02, 0.18, 0.0004, 0.0008)
+    unsure = replace(sure, p=0.04, p_holm=0.08)
+    exact = PairedTest("a", "weighted_average_recall", "mcnemar", 9, 0.5, 0.6, nan, nan, 0.01, 0.02)
+    assert cells(tables.comparison_cells({"both": [sure, exact], "few": [unsure]}, "one").markdown()) == [
+        ["system", "metric", "value", "one", "difference [95 %]", "p", "p, Holm", "differs"],
+        ["both", "UAR", "0.700", "0.600", "+0.100 [+0.020, +0.180]", "< 0.001", "< 0.001", "higher"],
+        ["both", "WAR", "0.500", "0.600", "-0.100", "0.010", "0.020", "lower"],
+        ["few", "UAR", "0.700", "0.600", "+0.100 [+0.020, +0.180]", "0.040", "0.080", "–"],
     ]
+    several = tables.comparison_cells({"both": [sure, replace(exact, corpus="b")]}, "one")
+    assert [row[1] for row in several.rows] == ["a", "b"]
+
+
+def test_published_figures_stand_below_ours_and_what_they_do_not_state_is_a_dash() -> None:
+    published = [("Somebody", {"unweighted_average_recall": 0.7571}), ("Another", {"concordance_cc_valence": 0.4})]
+    assert cells(tables.published_cells(BOTH, "both", published).markdown()) == [
+        ["system", "UAR", "CCC valence"],
+        ["both, measured here", "0.700 [0.600, 0.800]", "0.400 [0.300, 0.500]"],
+        ["Somebody", "0.757", "–"],
+        ["Another", "–", "0.400"],
+    ]
+
+
+def test_groups_and_gaps_have_a_row_each() -> None:
+    metrics = {"weighted_average_recall": Interval(0.5, 0.4, 0.6)}
+    groups = [Group("a", "female", 10, 2, metrics, "female"), Group("a", "male", 12, 3, {}, "male")]
+    assert cells(tables.group_cells(groups, "gender").markdown())[1:] == [
+        ["a", "female", "10", "2", "0.500 [0.400, 0.600]"],
+        ["a", "male", "12", "3", "–"],
+    ]
+    gap = Gap("a", "female", "male", {"weighted_average_recall": Interval(-0.1, -0.2, 0.01)})
+    assert cells(tables.gap_cells([gap]).markdown())[1] == ["a", "female minus male", "-0.100 [-0.200, +0.010]"]

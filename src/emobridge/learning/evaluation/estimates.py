@@ -196,6 +196,7 @@ def predictions_of(
         ids=_words([utterance.id for utterance in utterances]),
         corpora=_words([utterance.corpus for utterance in utterances]),
         speakers=_words([utterance.speaker or "" for utterance in utterances]),
+        genders=_words([utterance.attributes.get("gender", "") for utterance in utterances]),
         folds=_words([fold] * len(rows)),
         variants=_words([variant] * len(rows)),
         seeds=np.full(len(rows), seed, np.int64),

@@ -49,12 +49,17 @@ class Difference:
         low, high: the interval's ends.
         share_not_positive: share of the resamples in which the difference is 0 or less: near 0 the first system's
             figure is reliably higher, near 1 it is not.
+        standard_error: the standard deviation over the resamples times sqrt(G / (G - 1)), since drawing from G units
+            understates their spread so much; NaN where there are fewer than two.
+        units: G.
     """
 
     value: float
     low: float
     high: float
     share_not_positive: float
+    standard_error: float
+    units: int
 
 
 def speaker_units(corpora: NDArray[np.str_], speakers: NDArray[np.str_], ids: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -100,7 +105,7 @@ def paired_differences(
     ]
     baseline = reference.values()
     return {
-        name: _difference(value - baseline[name], np.array([one[name] - two[name] for one, two in draws]))
+        name: _difference(value - baseline[name], np.array([one[name] - two[name] for one, two in draws]), len(names))
         for name, value in system.values().items()
         if name in baseline
     }
@@ -125,7 +130,8 @@ def _percentiles(draws: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _difference(value: float, draws: NDArray[np.float64]) -> Difference:
+def _difference(value: float, draws: NDArray[np.float64], units: int) -> Difference:
     known = draws[np.isfinite(draws)]
     share = float((known <= 0).mean()) if known.size else float("nan")
-    return Difference(value, *_percentiles(draws), share)
+    error = float(known.std(ddof=1) * np.sqrt(units / (units - 1))) if known.size > 1 else float("nan")
+    return Difference(value, *_percentiles(draws), share, error, units)

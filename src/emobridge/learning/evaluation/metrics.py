@@ -147,6 +147,19 @@ def root_mean_square_error(truth: ArrayLike, predicted: ArrayLike) -> float:
     return float(np.sqrt(np.mean((x - y) ** 2))) if x.size else float("nan")
 
 
+def mean_absolute_error(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Return the mean distance, in the unit of the values.
+
+    Formula: 1/N sum |x - y|. Range 0 upwards (to 1 for values on [0, 1]), lower is better.
+    NaN rule: pairs in which either value is NaN are left out; NaN where none is left.
+
+    >>> mean_absolute_error([0.0, 0.0], [0.0, 1.0])
+    0.5
+    """
+    x, y = _complete_pairs(truth, predicted)
+    return _mean(np.abs(x - y))
+
+
 def expected_calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
     """Return how far the probability of the top category is from the share of times that it is right.
 

@@ -28,8 +28,9 @@ FORMAT_VERSION = 1
 _METADATA_KEY = b"emobridge"
 _WORDS = {
     "corpora": "corpus", "ids": "utterance", "speakers": "speaker", "folds": "fold", "variants": "variant",
-    "presence": "presence", "labels": "label",
+    "presence": "presence", "labels": "label", "genders": "gender",
 }  # fmt: skip
+_LATER = {"gender"}  # columns that files of this format version may lack: they were written before there was one
 _LISTS = {"truth": "truth_distribution", "allowed": "allowed", "probabilities": "probabilities"}
 _VALUES = {"truth_dimensions": "truth", "predicted_dimensions": "predicted", "half_width": "half_width"}
 _FIELDS = (*_WORDS, "seeds", "category_threshold", *_LISTS, *_VALUES)
@@ -43,6 +44,7 @@ class Predictions:
         categories, dimensions: names of the C categories and K dimensions, either may be empty.
         ids, corpora: (N,) str; an utterance's id is unique within its corpus.
         speakers: (N,) str, unique within the corpus; ``""`` where the corpus does not say.
+        genders: (N,) str, of the speakers, as the corpus writes them; ``""`` where it does not say.
         folds, variants: (N,) str, which test fold and which system (its recipe and what it was given).
         seeds: (N,) int64.
         presence: (N,) str, ``acoustic``, ``linguistic`` or ``both``: what the model was given.
@@ -61,6 +63,7 @@ class Predictions:
     ids: NDArray[np.str_]
     corpora: NDArray[np.str_]
     speakers: NDArray[np.str_]
+    genders: NDArray[np.str_]
     folds: NDArray[np.str_]
     variants: NDArray[np.str_]
     seeds: NDArray[np.int64]
@@ -189,7 +192,7 @@ class Predictions:
         """
         table, header = _read_table(path)
         categories, dimensions = tuple(header["categories"]), tuple(header["dimensions"])
-        missing = [name for name in _columns(dimensions) if name not in table.column_names]
+        missing = [name for name in _columns(dimensions) if name not in table.column_names and name not in _LATER]
         if missing:
             raise _wrong_file(path, f"lacks the columns {', '.join(missing)}")
         try:
@@ -256,7 +259,8 @@ def _from_table(
     columns: dict[str, NDArray[Any]] = {"seeds": np.array(table["seed"].to_pylist(), dtype=np.int64)}
     columns["category_threshold"] = table["category_threshold"].to_numpy().astype(np.float32)
     for field, name in _WORDS.items():
-        columns[field] = np.array([word or "" for word in table[name].to_pylist()], dtype=np.str_)
+        words = table[name].to_pylist() if name in table.column_names else [None] * rows
+        columns[field] = np.array([word or "" for word in words], dtype=np.str_)
     for field, name in _LISTS.items():
         kind = np.bool_ if field == "allowed" else np.float32
         columns[field] = np.array(table[name].to_pylist(), dtype=kind).reshape(rows, len(categories))

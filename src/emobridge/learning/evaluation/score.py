@@ -29,6 +29,7 @@ from emobridge.learning.evaluation.metrics import (
     expected_calibration_error,
     interval_coverage,
     macro_f1,
+    mean_absolute_error,
     mean_set_size,
     pearson_cc,
     per_class_recall,
@@ -40,6 +41,15 @@ from emobridge.learning.evaluation.metrics import (
     weighted_f1,
 )
 from emobridge.learning.evaluation.predictions import Predictions
+
+CATEGORY_METRICS = (
+    "unweighted_average_recall", "weighted_average_recall", "macro_f1", "weighted_f1", "expected_calibration_error",
+    "debiased_calibration_error", "brier_score", "cross_entropy_soft", "set_coverage", "mean_set_size",
+)  # fmt: skip
+PREFIXES = (
+    "recall_", "concordance_cc_", "pearson_cc_", "mean_absolute_error_", "root_mean_square_error_",
+    "interval_coverage_",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,9 @@ class Scores:
         metrics: name -> score. Categories: ``unweighted_average_recall``, ``weighted_average_recall``, ``macro_f1``,
             ``weighted_f1``, ``recall_<category>``, ``expected_calibration_error``, ``debiased_calibration_error``,
             ``brier_score``, ``cross_entropy_soft``, ``set_coverage`` and ``mean_set_size`` of the 90 % sets; each
-            dimension: ``concordance_cc_<dimension>``, ``pearson_cc_<dimension>``,
-            ``root_mean_square_error_<dimension>`` (on [0, 1]), ``interval_coverage_<dimension>`` of the 90 % intervals.
+            dimension: ``concordance_cc_<dimension>``, ``pearson_cc_<dimension>``, ``mean_absolute_error_<dimension>``
+            and ``root_mean_square_error_<dimension>`` (on [0, 1]), ``interval_coverage_<dimension>`` of the 90 %
+            intervals.
         confusion: (C, C) int64, row = truth, column = predicted.
         corpora: the same for each corpus; empty where there is one only.
     """
@@ -119,6 +130,22 @@ def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Sco
     return dataclasses.replace(whole, corpora=parts)
 
 
+def fold_means(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, Interval]:
+    """Return the mean over folds of each metric but those of confidence, with its interval over speakers.
+
+    Args:
+        predictions, resamples, seed: as for `score`. A resample's mean is over the folds whose speakers it draws and
+            that define the metric.
+    """
+    system, folds = measured(predictions, confidence=False), predictions.folds
+
+    def means(rows: NDArray[np.intp]) -> dict[str, float]:
+        values = [system.measure(rows[folds[rows] == fold]) for fold in _distinct(folds[rows])]
+        return {name: _spread({str(place): one[name] for place, one in enumerate(values)}).mean for name in values[0]}
+
+    return bootstrap_intervals(Measured(means, system.units), resamples, seed)
+
+
 def score_four(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, Scores]:
     """Return the scores of each corpus in the view ``four``, where corpora differ in what else they label.
 
@@ -136,7 +163,7 @@ def score_four(predictions: Predictions, resamples: int = 1000, seed: int = 0) -
 
 
 def compare(
-    predictions: Predictions, reference: Predictions, resamples: int = 1000, seed: int = 0
+    predictions: Predictions, reference: Predictions, resamples: int = 1000, seed: int = 0, confidence: bool = True
 ) -> dict[str, Difference]:
     """Return each metric of one variant minus that of ``reference``, on the same resampled speakers.
 
@@ -144,22 +171,24 @@ def compare(
         predictions, reference: of one variant each, over the same utterances; the numbers of seeds may differ. A
             metric that only one defines (a variant without dimensions) is left out.
         resamples, seed: as in `score`.
+        confidence: as in `measured`.
 
     Raises:
         CorpusError: the utterances or the categories differ, or either holds several variants.
     """
     for side in (predictions, reference):
         _require_one_variant(side)
-    _require_same_items(predictions, reference)
-    return paired_differences(_measured(predictions), _measured(reference), resamples, seed)
+    require_same_items(predictions, reference)
+    systems = measured(predictions, confidence), measured(reference, confidence)
+    return paired_differences(*systems, resamples, seed)
 
 
 def _score_rows(predictions: Predictions, resamples: int, seed: int) -> Scores:
-    system = _measured(predictions)
+    system = measured(predictions)
     pooled = bootstrap_intervals(system, resamples, seed)
     folds, seeds = _by_part(system, predictions.folds), _by_part(system, predictions.seeds.astype(np.str_))
     named = predictions.speakers != ""
-    known, predicted, _ = _judged(predictions)
+    known, predicted, _ = judged(predictions)
     return Scores(
         categories=predictions.categories,
         dimensions=predictions.dimensions,
@@ -171,8 +200,8 @@ def _score_rows(predictions: Predictions, resamples: int, seed: int) -> Scores:
     )
 
 
-def _judged(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return the true index (N,), the predicted index (N,) and the restricted probabilities (N, C)."""
+def judged(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the true index (N,), -1 where missing, the predicted one (N,) and the restricted probabilities (N, C)."""
     probabilities = restrict_to_allowed(predictions.probabilities, predictions.allowed)
     if not predictions.categories:
         nothing = np.full(len(predictions), -1)
@@ -180,9 +209,14 @@ def _judged(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int
     return predictions.truth_indices, probabilities.argmax(axis=1), probabilities
 
 
-def _measured(predictions: Predictions) -> Measured:
-    """Return the system that gives every metric for which the predictions have labels."""
-    truth, predicted, probabilities = _judged(predictions)
+def measured(predictions: Predictions, confidence: bool = True) -> Measured:
+    """Return the system that gives every metric for which the predictions have labels.
+
+    Args:
+        predictions: at least one row.
+        confidence: whether calibration errors and coverage are among the metrics, which take most of the time.
+    """
+    truth, predicted, probabilities = judged(predictions)
     votes = predictions.truth.astype(np.float64)
     labelled = bool(votes.sum())
     sets = category_sets(predictions.probabilities, predictions.category_threshold)
@@ -197,15 +231,17 @@ def _measured(predictions: Predictions) -> Measured:
         values: dict[str, float] = {}
         if labelled:
             values |= _category_metrics(predictions.categories, truth[rows], predicted[rows])
+        if labelled and confidence:
             values |= _confidence_metrics(votes[rows], probabilities[rows])
-        if promised.any():
+        if promised.any() and confidence:
             values["set_coverage"] = set_coverage(promised[rows], sets[rows])
             values["mean_set_size"] = mean_set_size(promised[rows], sets[rows])
         for name, true, guess, width in rated:
             values[f"concordance_cc_{name}"] = concordance_cc(true[rows], guess[rows])
             values[f"pearson_cc_{name}"] = pearson_cc(true[rows], guess[rows])
+            values[f"mean_absolute_error_{name}"] = mean_absolute_error(true[rows], guess[rows])
             values[f"root_mean_square_error_{name}"] = root_mean_square_error(true[rows], guess[rows])
-            if not np.isnan(true + guess + width).all():
+            if confidence and not np.isnan(true + guess + width).all():
                 values[f"interval_coverage_{name}"] = interval_coverage(true[rows], guess[rows], width[rows])
         return values
 
@@ -258,20 +294,27 @@ def _require_one_variant(predictions: Predictions) -> None:
         raise CorpusError(given, "valid: the rows of one variant", "select one variant and score it by itself")
 
 
-def _require_same_items(predictions: Predictions, reference: Predictions) -> None:
+def require_same_items(predictions: Predictions, reference: Predictions) -> None:
+    """Refuse two systems that cannot be compared.
+
+    Raises:
+        CorpusError: the utterances or the categories differ.
+    """
     one, other = (
         set(zip(side.corpora.tolist(), side.ids.tolist(), side.speakers.tolist(), strict=True))
         for side in (predictions, reference)
     )
     names = f"variants '{predictions.variants[0]}' and '{reference.variants[0]}'"
-    remedy = "compare variants of one recipe, judged on the same folds"
     if one != other:
+        given = f"{names} share {len(one & other)} utterances of {len(one)} and {len(other)}"
         example = min(one ^ other)
-        given = f"{names} differ in {len(one ^ other)} utterances, such as '{example[1]}' of {example[0]}"
-        raise CorpusError(given, "valid: the same utterances", remedy)
+        valid = f"the same utterances, but '{example[1]}' of {example[0]} is in one alone"
+        raise CorpusError(given, valid, "judge both on the same folds, or compare what they share: --shared")
     if predictions.categories and reference.categories and predictions.categories != reference.categories:
-        given = f"{names} have the categories {predictions.categories} and {reference.categories}"
-        raise CorpusError(given, "valid: the same categories", remedy)
+        ours, theirs = (set(side.categories) for side in (predictions, reference))
+        given = f"{names} share {len(ours & theirs)} categories of {len(ours)} and {len(theirs)}"
+        valid = f"the same ones, but {', '.join(sorted(ours ^ theirs)) or 'their order'} differ"
+        raise CorpusError(given, valid, "judge both on a common view: --categories four")
 
 
 def _plain(value: Any) -> Any:

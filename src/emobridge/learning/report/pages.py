@@ -1,68 +1,78 @@
-"""A run's result as files: ``scores.json`` for programs and ``report.md`` for people."""
+"""A run's result as files: ``report.html`` and ``report.md`` for people, ``scores.json`` and a table for programs."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import Scores, compare, score, score_four
-from emobridge.learning.leaks import SplitRecord
-from emobridge.learning.report.split import leak_line, split_section
-from emobridge.learning.report.tables import (
-    comparison_table,
-    confidence_table,
-    confusion_table,
-    fold_table,
-    score_table,
-)
+from emobridge.errors import CorpusError, nearest
+from emobridge.learning.evaluation.predictions import Predictions, read_metadata
+from emobridge.learning.report.contents import Report, Section, build, sections
+from emobridge.learning.report.facts import read_facts
+from emobridge.learning.report.page import page
+from emobridge.learning.report.utterances import write_utterances
 from emobridge.learning.storage import replacing, write_json
 
-NOTE = (
-    "Value [95 % interval, resampled over speakers]. UAR = mean of per-class recall, WAR = accuracy, CCC = "
-    "concordance correlation, ECE = expected calibration error, for which an answer is right with its share "
-    "of the raters' votes; dimensions on [0, 1]. Probabilities were calibrated on each fold's validation speakers; "
-    "nothing was selected on test."
-)
+PREDICTIONS = "predictions.parquet"
 
 
 def write_report(predictions: Predictions, reference: str, folder: Path, resamples: int) -> str:
-    """Score stored predictions, write both files, and return the report as Markdown.
-
-    Where the folder holds the record of the split, the report tells it; a leak that was allowed is its first line.
+    """Score stored predictions, write all files, and return the report as Markdown.
 
     Args:
         predictions: of one or several variants.
         reference: the variant that the others are compared with.
-        folder: where the files go.
+        folder: of the run, whose records say what was run; the files go there.
         resamples: of the bootstrap over speakers.
+
+    Raises:
+        CorpusError: a record of the run cannot be read.
     """
-    variants = sorted(set(predictions.variants.tolist()), key=lambda name: (name != reference, name))
-    parts = {name: predictions.select(predictions.variants == name) for name in variants}
-    scores = {name: score(part, resamples) for name, part in parts.items()}
-    write_json(folder / "scores.json", {name: one.to_dict() for name, one in scores.items()})
-    page = _page(scores, parts, reference, resamples)
-    if split := SplitRecord.read(folder):
-        page = "\n\n".join(filter(None, [leak_line(split), page + "\n" + split_section(split)])).rstrip() + "\n"
-    with replacing(folder / "report.md") as partial:
-        partial.write_text(page, encoding="utf-8")
-    return page
+    report = build(predictions, reference, read_facts(folder), resamples)
+    write_json(folder / "scores.json", {name: one.to_dict() for name, one in report.scores.items()})
+    write_utterances(report.parts, folder / "utterances.csv")
+    text = markdown(report)
+    for name, content in (("report.md", text), ("report.html", page(report))):
+        with replacing(folder / name) as partial:
+            partial.write_text(content, encoding="utf-8")
+    return text
 
 
-def _page(scores: Mapping[str, Scores], parts: Mapping[str, Predictions], reference: str, resamples: int) -> str:
-    sections = [f"# {reference}", NOTE, score_table(scores)]
-    if len(scores) > 1:
-        differences = {
-            name: compare(part, parts[reference], resamples) for name, part in parts.items() if name != reference
-        }
-        sections += [f"## Against {reference}, on the same items", comparison_table(scores, reference, differences)]
-    for name, one in scores.items():
-        if one.corpora:
-            sections += [f"## {name}: corpora", score_table(one.corpora, of="corpus")]
-        if four := score_four(parts[name], resamples):
-            sections += [f"## {name}: angry, happy, neutral and sad alone", score_table(four, of="corpus")]
-        if confidence := confidence_table(one.corpora or {"all": one}, of="corpus"):
-            sections += [f"## {name}: confidence", confidence]
-        if any(len(metric.folds.values) > 1 for metric in one.metrics.values()):
-            sections += [f"## {name}: folds", fold_table(one)]
-        if one.categories and one.confusion.sum():
-            sections += [f"## {name}: confusion", confusion_table(one)]
-    return "\n\n".join(sections) + "\n"
+def report_of_run(folder: Path, reference: str | None = None, resamples: int = 1000) -> str:
+    """Write the report of a run that is there already, and return it as Markdown.
+
+    Args:
+        folder: what ``crossvalidate``, ``train`` or ``evaluate`` wrote.
+        reference: the system that the others are compared with; None: the recipe itself.
+        resamples: of the bootstrap over speakers.
+
+    Raises:
+        CorpusError: the folder holds no predictions, or none of ``reference``.
+    """
+    predictions = Predictions.read(folder / PREDICTIONS)
+    return write_report(predictions, chosen_variant(folder / PREDICTIONS, predictions, reference), folder, resamples)
+
+
+def chosen_variant(path: Path, predictions: Predictions, wanted: str | None = None) -> str:
+    """Return which variant of a file is meant: the wanted one, else the recipe itself, else the only one.
+
+    Raises:
+        CorpusError: there is no such variant, or several and none was named.
+    """
+    names = list(dict.fromkeys(predictions.variants.tolist()))
+    recipe = read_metadata(path).get("recipe")
+    if wanted is None and (len(names) == 1 or recipe in names):
+        return names[0] if len(names) == 1 else str(recipe)
+    if wanted in names:
+        return str(wanted)
+    given = f"'{path}' holds {len(names)} variants" if wanted is None else f"variant '{wanted}' of '{path}'"
+    remedy = "name one: RUN:VARIANT" if wanted is None else nearest(wanted, names)
+    raise CorpusError(given, f"valid: {', '.join(names)}", remedy)
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown; what is only drawn is left out."""
+    parts = [_section(part) for part in sections(report) if part.table or part.lines]
+    return "\n\n".join([*filter(None, [report.leak]), f"# {report.title}", *parts]) + "\n"
+
+
+def _section(part: Section) -> str:
+    told = [f"## {part.title}", part.note, part.table.markdown() if part.table else ""]
+    return "\n\n".join([*filter(None, told), *(["\n".join(f"- {line}" for line in part.lines)] if part.lines else [])])

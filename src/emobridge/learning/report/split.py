@@ -13,24 +13,21 @@ def leak_line(record: SplitRecord) -> str:
     return f"**This split leaks, and training was told to go on ({flags}).** {'; '.join(found)}."
 
 
-def split_section(record: SplitRecord) -> str:
-    """Return the section of a report that tells how each corpus was split; empty where there is nothing to tell."""
-    if not record.audits:
-        return ""
-    return "\n".join(["## Split", *(_of_corpus(audit) for audit in record.audits)]) + "\n"
-
-
-def _of_corpus(audit: Audit) -> str:
+def split_note(audit: Audit) -> str:
+    """Return how a corpus was split: how much of it, into how many folds, by which rule."""
     count = f"{audit.utterances} utterances"
     if audit.only:
         count = f"{audit.utterances} of {audit.of} utterances, only {' and '.join(audit.only)}"
     excluded = f"; {audit.excluded} excluded from training" if audit.excluded else ""
-    lines = [f"\n**{audit.corpus}**: {count}; folds: {len(audit.folds)}{excluded}. {audit.rule}", ""]
-    lines.append(f"- guards against {', '.join(audit.guards)}")
-    lines += [f"- **leak**, {_worst(audit, kind)}" for kind in audit.kinds]
+    return f"{count}; folds: {len(audit.folds)}{excluded}. {audit.rule}"
+
+
+def split_lines(audit: Audit) -> list[str]:
+    """Return what a split guards against, what leaks all the same, and what it shares by design, a line each."""
+    lines = [f"guards against {', '.join(audit.guards)}"]
+    lines += [f"leak, {_worst(audit, kind)}" for kind in audit.kinds]
     by_design = {shared.kind for fold in audit.folds for shared in audit.by_design(fold)}
-    lines += [f"- shared by design, {_worst(audit, kind)}" for kind in sorted(by_design)]
-    return "\n".join(lines)
+    return lines + [f"shared by design, {_worst(audit, kind)}" for kind in sorted(by_design)]
 
 
 def _worst(audit: Audit, kind: str) -> str:

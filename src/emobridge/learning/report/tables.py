@@ -1,14 +1,15 @@
-"""Scores as Markdown tables: variants or corpora side by side, folds, confusions, and paired differences.
+"""Scores as tables: variants or corpora side by side, folds, confusions, paired tests, groups of speakers.
 
 Abbreviations (UAR, WAR, CCC) stand in printed tables only; the code says them in full.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from emobridge.learning.evaluation.intervals import Difference, Interval
+from emobridge.learning.evaluation.comparison import PairedTest
+from emobridge.learning.evaluation.gaps import Gap, Group
+from emobridge.learning.evaluation.intervals import Interval
 from emobridge.learning.evaluation.score import Score, Scores
 
 MISSING = "–"
@@ -19,12 +20,25 @@ _SHORT = {
     "set_coverage": "90 % sets hold", "mean_set_size": "set size ↓",
 }  # fmt: skip
 _SHORT_PREFIXES = {
-    "concordance_cc_": "CCC", "pearson_cc_": "Pearson", "root_mean_square_error_": "RMSE ↓", "recall_": "recall",
+    "concordance_cc_": "CCC", "pearson_cc_": "Pearson", "mean_absolute_error_": "MAE ↓",
+    "root_mean_square_error_": "RMSE ↓", "recall_": "recall",
     "interval_coverage_": "90 % intervals hold",
 }  # fmt: skip
 _HEADLINES = ("unweighted_average_recall", "weighted_average_recall", "macro_f1", "expected_calibration_error")
 _CONFIDENCE = ("expected_calibration_error", "debiased_calibration_error", "set_coverage", "mean_set_size")
 _HEADLINE_PREFIXES = ("concordance_cc_", "root_mean_square_error_")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before it is Markdown or HTML: the cells of its head and of each row, as text."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        """Return it as Markdown."""
+        return markdown_table(self.header, self.rows)
 
 
 def heading(metric: str) -> str:
@@ -57,6 +71,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def score_table(scores: Mapping[str, Scores], of: str = "variant", metrics: Sequence[str] | None = None) -> str:
+    """Return `score_cells` as Markdown."""
+    return score_cells(scores, of, metrics).markdown()
+
+
+def score_cells(scores: Mapping[str, Scores], of: str = "variant", metrics: Sequence[str] | None = None) -> Table:
     """Return one row a variant (or corpus, with ``scores.corpora``): value and 95 % interval over speakers.
 
     Args:
@@ -71,29 +90,35 @@ def score_table(scores: Mapping[str, Scores], of: str = "variant", metrics: Sequ
             name,
             str(one.utterances),
             str(one.speakers) if one.speakers else MISSING,
-            *(_interval(one.metrics[metric].pooled) if metric in one.metrics else MISSING for metric in names),
+            *(interval(one.metrics[metric].pooled) if metric in one.metrics else MISSING for metric in names),
         ]
         for name, one in scores.items()
     ]
-    return markdown_table([of, "utterances", "speakers", *(heading(name) for name in names)], rows)
+    return Table([of, "utterances", "speakers", *(heading(name) for name in names)], rows)
 
 
 def confidence_table(scores: Mapping[str, Scores], of: str = "variant") -> str:
+    """Return `confidence_cells` as Markdown, empty where there is nothing."""
+    cells = confidence_cells(scores, of)
+    return "" if cells is None else cells.markdown()
+
+
+def confidence_cells(scores: Mapping[str, Scores], of: str = "variant") -> Table | None:
     """Return how honest the confidence is: calibration errors, how often the 90 % sets and intervals hold the truth.
 
     Args:
         scores, of: as in `score_table`.
 
     Returns:
-        Empty where no row has any of these.
+        None where no row has any of these.
     """
     found = dict.fromkeys(name for one in scores.values() for name in one.metrics)
     names = [name for name in _CONFIDENCE if name in found]
     names += [name for name in found if name.startswith("interval_coverage_")]
-    return score_table(scores, of, names) if names else ""
+    return score_cells(scores, of, names) if names else None
 
 
-def fold_table(scores: Scores, metrics: Sequence[str] | None = None) -> str:
+def fold_cells(scores: Scores, metrics: Sequence[str] | None = None) -> Table:
     """Return one row a fold, then the mean with the standard deviation over folds, then all items pooled.
 
     Args:
@@ -103,13 +128,13 @@ def fold_table(scores: Scores, metrics: Sequence[str] | None = None) -> str:
     names = _headlines({"": scores}) if metrics is None else list(metrics)
     chosen: list[Score] = [scores.metrics[name] for name in names]
     folds = list(chosen[0].folds.values) if chosen else []
-    rows = [[fold, *(_number(score.folds.values[fold]) for score in chosen)] for fold in folds]
-    rows.append(["mean ± sd", *(f"{_number(one.folds.mean)} ± {_number(one.folds.deviation)}" for one in chosen)])
-    rows.append(["pooled", *(_interval(one.pooled) for one in chosen)])
-    return markdown_table(["fold", *(heading(name) for name in names)], rows)
+    rows = [[fold, *(number(score.folds.values[fold]) for score in chosen)] for fold in folds]
+    rows.append(["mean ± sd", *(f"{number(one.folds.mean)} ± {number(one.folds.deviation)}" for one in chosen)])
+    rows.append(["pooled", *(interval(one.pooled) for one in chosen)])
+    return Table(["fold", *(heading(name) for name in names)], rows)
 
 
-def confusion_table(scores: Scores) -> str:
+def confusion_cells(scores: Scores) -> Table:
     """Return the confusion matrix: a row a true category, with the share of it that went to each predicted one.
 
     A category that no truth holds has no row.
@@ -119,40 +144,113 @@ def confusion_table(scores: Scores) -> str:
         total = int(counts.sum())
         if total:
             rows.append([name, *(f"{count} ({100 * count / total:.0f} %)" for count in counts), str(total)])
-    return markdown_table(["true \\ predicted", *scores.categories, "all"], rows)
+    return Table(["true \\ predicted", *scores.categories, "all"], rows)
 
 
-def comparison_table(
-    scores: Mapping[str, Scores],
-    reference: str,
-    differences: Mapping[str, Mapping[str, Difference]],
-    metrics: Sequence[str] | None = None,
-) -> str:
-    """Return one row a metric and variant: its value, that of the reference, and the paired difference.
-
-    A share of resamples near 0 says that the variant's figure is reliably higher, near 1 reliably lower.
+def comparison_cells(tests: Mapping[str, Sequence[PairedTest]], reference: str) -> Table:
+    """Return one row a system, corpus and metric: both values, the difference, and how likely chance gives as much.
 
     Args:
-        scores: variant -> scores, the reference's among them.
-        reference: the variant that the others are compared with.
-        differences: variant -> metric -> difference from the reference, as `compare` returns.
-        metrics: which, in order; by default as in `score_table`, those that a variant and the reference share.
+        tests: system -> its tests against the reference.
+        reference: what the others are compared with.
     """
-    names = _headlines(scores) if metrics is None else list(metrics)
+    several = len({test.corpus for found in tests.values() for test in found}) > 1
     rows = [
         [
-            heading(metric),
-            variant,
-            _number(scores[variant].metrics[metric].pooled.value),
-            _number(scores[reference].metrics[metric].pooled.value),
-            _interval(one, sign="+"),
-            _number(one.share_not_positive),
+            name,
+            *([test.corpus] if several else []),
+            heading(test.metric),
+            number(test.value),
+            number(test.reference),
+            _difference(test),
+            chance(test.p),
+            chance(test.p_holm),
+            verdict(test),
         ]
-        for metric in names
-        for variant, found in differences.items()
-        if (one := found.get(metric)) is not None
+        for name, found in tests.items()
+        for test in found
     ]
-    return markdown_table(["metric", "variant", "value", reference, "difference [95 %]", "share ≤ 0"], rows)
+    head = ["system", *(["corpus"] if several else []), "metric", "value", reference, "difference [95 %]", "p"]
+    return Table([*head, "p, Holm", "differs"], rows)
+
+
+def verdict(test: PairedTest) -> str:
+    """Return whether the first system differs from the second by the corrected test: higher, lower, or a dash."""
+    if not test.significant:
+        return MISSING
+    return "higher" if test.value > test.reference else "lower"
+
+
+def published_cells(scores: Scores, name: str, published: Sequence[tuple[str, Mapping[str, float]]]) -> Table:
+    """Return ours above published figures, in the metrics that these state.
+
+    Args:
+        scores, name: ours.
+        published: source -> metric -> value.
+    """
+    metrics = list(dict.fromkeys(metric for _, figures in published for metric in figures))
+    ours = [interval(scores.metrics[metric].pooled) if metric in scores.metrics else MISSING for metric in metrics]
+    rows = [[source, *(number(figures.get(metric, math.nan)) for metric in metrics)] for source, figures in published]
+    return Table(["system", *map(heading, metrics)], [[f"{name}, measured here", *ours], *rows])
+
+
+def group_cells(groups: Sequence[Group], of: str) -> Table:
+    """Return one row a group: its size and its figures with their intervals."""
+    metrics = list(dict.fromkeys(metric for group in groups for metric in group.metrics))
+    rows = [
+        [
+            group.corpus,
+            group.name,
+            str(group.utterances),
+            str(group.speakers),
+            *(interval(group.metrics[metric]) if metric in group.metrics else MISSING for metric in metrics),
+        ]
+        for group in groups
+    ]
+    return Table(["corpus", of, "utterances", "speakers", *map(heading, metrics)], rows)
+
+
+def gap_cells(gaps: Sequence[Gap]) -> Table:
+    """Return one row a corpus: the first gender's figures minus the second one's."""
+    metrics = list(dict.fromkeys(metric for gap in gaps for metric in gap.metrics))
+    rows = [
+        [
+            gap.corpus,
+            f"{gap.first} minus {gap.second}",
+            *(interval(gap.metrics[metric], sign="+") if metric in gap.metrics else MISSING for metric in metrics),
+        ]
+        for gap in gaps
+    ]
+    return Table(["corpus", "gap", *map(heading, metrics)], rows)
+
+
+def fold_mean_cells(scores: Scores, means: Mapping[str, Interval]) -> Table:
+    """Return one row a metric: all utterances pooled, and the mean over folds, both with intervals over speakers."""
+    rows = [
+        [
+            heading(name),
+            interval(scores.metrics[name].pooled),
+            interval(means[name]),
+            number(scores.metrics[name].folds.deviation),
+            number(scores.metrics[name].seeds.deviation),
+        ]
+        for name in _headlines({"": scores})
+        if name in means
+    ]
+    return Table(["metric", "pooled", "mean over folds", "sd over folds", "sd over seeds"], rows)
+
+
+def _difference(test: PairedTest) -> str:
+    return interval(Interval(test.value - test.reference, test.low, test.high), sign="+")
+
+
+def chance(p: float) -> str:
+    """Return a p-value as it is printed.
+
+    >>> chance(0.0312), chance(0.00004), chance(float("nan"))
+    ('0.031', '< 0.001', '–')
+    """
+    return "< 0.001" if p < 0.001 else number(p)
 
 
 def _headlines(scores: Mapping[str, Scores]) -> list[str]:
@@ -161,11 +259,13 @@ def _headlines(scores: Mapping[str, Scores]) -> list[str]:
     return first + [name for prefix in _HEADLINE_PREFIXES for name in found if name.startswith(prefix)]
 
 
-def _number(value: float, sign: str = "") -> str:
+def number(value: float, sign: str = "") -> str:
+    """Return a figure as it is printed, a dash where there is none."""
     return MISSING if math.isnan(value) else f"{value:{sign}.3f}"
 
 
-def _interval(estimate: Interval | Difference, sign: str = "") -> str:
-    if np.isnan([estimate.low, estimate.high]).any():
-        return _number(estimate.value, sign)
+def interval(estimate: Interval, sign: str = "") -> str:
+    """Return a figure with its interval, where it has one."""
+    if math.isnan(estimate.low + estimate.high):
+        return number(estimate.value, sign)
     return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"

@@ -1,0 +1,161 @@
+"""Every variant of a recipe on every fold, with every seed; and what each says when it reads other transcripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from emobridge.learning.evaluation.estimates import Calibration, Pairs, predict
+from emobridge.learning.evaluation.predictions import Predictions, read_metadata
+from emobridge.learning.evaluation.views import in_own_views
+from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, RUN, Start, new_system, of_variant, run_fold
+from emobridge.learning.front_ends import Report, no_report
+from emobridge.learning.frozen_texts import read_texts
+from emobridge.learning.grid import Grid, Plan, plan
+from emobridge.learning.hub_encoders import HubConfig
+from emobridge.learning.leaks import SplitRecord
+from emobridge.learning.minilm import MinilmEncoder
+from emobridge.learning.preparation import Parts, Prepared, encode_corpora, prepare
+from emobridge.learning.recipe import Recipe, read_recipe
+from emobridge.learning.record import write_experiment
+from emobridge.learning.storage import read_json
+from emobridge.learning.training.checkpoint import load_average
+from emobridge.learning.training.loop import CHECKPOINT
+from emobridge.learning.transcript_sources import table_digest, with_transcripts
+
+
+def crossvalidate(
+    recipe: str | Path | Recipe,
+    data: Path | None,
+    out: Path,
+    folds: Sequence[int] | None = None,
+    report: Report = no_report,
+    *,
+    leave_corpus_out: bool = False,
+    allow_leaks: Sequence[str] = (),
+    seeds: Sequence[int] | None = None,
+    grid: Grid | None = None,
+) -> Predictions:
+    """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
+
+    Confidence is that of the view of each corpus's categories, fitted on the held-out speakers of all these folds but
+    the tested ones (`in_own_views`).
+
+    Args:
+        recipe, data, out, report, allow_leaks: as for `train`.
+        folds: which folds, counted from 1; None: all.
+        leave_corpus_out: instead of the folds of speakers take those of corpora (`Prepared.left_out`), named
+            ``without-`` and the corpus: trained on the others, tested on all of this one.
+        seeds: every training is done with each; None: with the recipe's own.
+        grid: whose variants are run in the place of the recipe's own.
+
+    Raises:
+        EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of, and a grid that asks
+            nothing of the recipe.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    planned = Plan(chosen) if grid is None else plan(grid, chosen)
+    asked = list(dict.fromkeys(seeds or [chosen.seed]))
+    found = []
+    known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
+    for variant in (chosen.name, *planned.recipe.variants):
+        varied = planned.recipe.variant(variant)
+        inputs = (varied.data, *map(_preparing, (varied.acoustic, varied.linguistic)))
+        if inputs not in known:
+            known[inputs] = prepare(varied, data, out, of_variant(report, variant), allow_leaks)
+        prepared = known[inputs]
+        parted = _chosen_folds(prepared, folds, leave_corpus_out)
+        if variant == chosen.name:
+            # Of folds that leave a corpus out there is nothing to audit: they test on what they never trained on.
+            SplitRecord(() if leave_corpus_out else prepared.audits, tuple(allow_leaks)).write(out)
+            told = None if grid is None else {"name": grid.name, **planned.to_dict()}
+            write_experiment(out, chosen, prepared, [parts.name for parts in parted], asked, told)
+        start = Start.of(varied, data, out, report, allow_leaks)
+        for seed in asked:
+            seeded = _Seeded.of(varied, variant, seed, chosen.seed, out)
+            found += seeded.run(prepared, parted, start, report)
+    whole = Predictions.concatenate(found)
+    whole.write(out / PREDICTIONS, {"recipe": chosen.name})
+    return whole
+
+
+def _preparing(section: Any) -> Any:
+    """Return what of an encoder's section decides how corpora are prepared: all of a public one's, nothing of ours."""
+    return section if isinstance(section, HubConfig) else section is None
+
+
+def _chosen_folds(prepared: Prepared, folds: Sequence[int] | None, leave_corpus_out: bool) -> list[Parts]:
+    there, choose = prepared.folds, prepared.fold
+    if leave_corpus_out:
+        there, choose = prepared.left_out, prepared.left_out_fold
+    numbers = range(1, max(1, len(there)) + 1) if folds is None else sorted(set(folds))
+    return [choose(number) for number in numbers]
+
+
+@dataclass(frozen=True)
+class _Seeded:
+    """One variant with one seed.
+
+    Attributes:
+        recipe: its own, with the seed.
+        variant: its name.
+        told: the same for people, with the seed where it is not the recipe's own.
+        folder: its folds have theirs below.
+    """
+
+    recipe: Recipe
+    variant: str
+    told: str
+    folder: Path
+
+    @classmethod
+    def of(cls, recipe: Recipe, variant: str, seed: int, own: int, out: Path) -> "_Seeded":
+        """Return it; the recipe's ``own`` seed has the variant's folder itself, so that a grid finds what is there."""
+        if seed == own:
+            return cls(recipe, variant, variant, out / variant)
+        return cls(replace(recipe, seed=seed), variant, f"{variant}, seed {seed}", out / variant / f"seed-{seed}")
+
+    def run(self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: Report) -> list[Predictions]:
+        """Return its predictions on all folds, and those from each further transcript."""
+        tell = of_variant(report, self.told)
+        tested = []
+        for parts in folds:
+            folder = self.folder / parts.name
+            tested.append(run_fold(self.recipe, self.variant, prepared, parts, folder, start, tell))
+        held_out = Predictions.concatenate([Predictions.read(self.folder / parts.name / HELD_OUT) for parts in folds])
+        found = [tested]
+        for name, table in (self.recipe.transcripts or {}).items() if self.recipe.linguistic else ():
+            found.append(self._read_again(name, Path(table), prepared, folds, tell))
+        return [in_own_views(Predictions.concatenate(one), held_out) for one in found]
+
+    def _read_again(
+        self, name: str, table: Path, prepared: Prepared, folds: Sequence[Parts], report: Report
+    ) -> list[Predictions]:
+        """Return what the trained folds say when they read another transcript; what was asked before is only read."""
+        digest, other = table_digest(table), None
+        for parts in folds:
+            folder = self.folder / parts.name
+            stored = folder / _stored(name)
+            if stored.exists() and read_metadata(stored).get("transcripts") == digest:
+                continue
+            if other is None:
+                corpora = with_transcripts(prepared.corpora, table, heard=self.recipe.acoustic is not None)
+                other = replace(encode_corpora(self.recipe, corpora, report), folds=prepared.folds)
+            self._judge(name, other, parts, report).write(stored, {"transcripts": digest})
+        return [Predictions.read(self.folder / parts.name / _stored(name)) for parts in folds]
+
+    def _judge(self, name: str, prepared: Prepared, parts: Parts, report: Report) -> Predictions:
+        folder, examples = self.folder / parts.name, prepared.examples
+        system = new_system(self.recipe, prepared)
+        system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
+        if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+            examples = read_texts(system.linguistic, examples, report)
+        fitted = read_json(folder / RUN)["calibration"].items()
+        calibration = {presence: Calibration(**values) for presence, values in fitted}
+        pairs = Pairs.natural(examples, list(parts.test))
+        variant, seed = f"{self.variant}@{name}", self.recipe.seed
+        return predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=seed)
+
+
+def _stored(name: str) -> str:
+    return f"predictions-{name}.parquet"
