@@ -37,7 +37,7 @@ def test_weak_labels_are_told_even_beside_ratings(
     parts = Parts("fold-1", rows[:18], rows[18:27], rows[27:])
     corpus = Corpus("table-toy", examples.utterances, examples.categories, {}, "en", "CC0", "", "")
     record = run_record(
-        toy_recipe(), Prepared((corpus,), changed, (parts,)), parts, {"acoustic": Calibration(1, 1, {}, 9)}, "0"
+        toy_recipe(), Prepared((corpus,), changed, (parts,)), parts, {"acoustic": Calibration(1, 1, {}, 9)}, "0", {}
     )
     assert record["supervision"] == {"valence": {"acoustic": taught}}
     assert record["corpora"][0]["used_for"] == f"{used_for} from speech"
