@@ -293,10 +293,13 @@ def _verdict(results: Mapping[str, Any]) -> str:
     """Return the bounds, and whether they are kept."""
     outside = broken(results)
     held = f"Not kept: {'; '.join(outside)}." if outside else "All are kept."
+    plain = next(one for one in results["ways"] if one["way"] == WAV)
     return (
         f"Bounds: {LARGEST_MB:.0f} MB, and {LARGEST_FACTOR} s of processor time for each second, for all; "
         f"{LARGEST_APART:.0f} points apart where the turns are known or each speaker has a channel; the time lines "
-        f"below within what is promised. {held}"
+        f"below within what is promised. {held} No bound is promised for one channel of which no speaker is known: it "
+        f"is {plain['shares_apart']:.1f} points apart by shares and {plain['dimensions_apart']:.1f} by dimensions, "
+        f"since utterances that overlap are judged as one."
     )
 
 
