@@ -119,7 +119,7 @@ def test_what_the_paper_s_protocol_shares_by_design_is_told_and_no_leak(
     assert run("train", recipe, "--data", iemocap, "--out", tmp_path / "run", "--threads", 1)[0] == 0
     report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert report.startswith("# iemocap\n")
-    assert "**iemocap**: 30 of 40 utterances, only label=ang,hap,exc,sad,neu; folds: 10. Each speaker is" in report
+    assert "30 of 40 utterances, only label=ang,hap,exc,sad,neu; folds: 10. Each speaker is" in report
     assert "- shared by design, partner: 2 in both validation and test (Ses01F_impro01, Ses01F_script01_1)" in report
     assert "- shared by design, script: " in report
     assert "leak" not in report.partition("## Split")[2]

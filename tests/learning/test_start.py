@@ -14,11 +14,11 @@ from numpy.testing import assert_array_equal
 
 from emobridge.errors import RecipeError
 from emobridge.learning import experiment
+from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.experiment import (
     START,
     Start,
-    crossvalidate,
     new_system,
     no_report,
     train,
