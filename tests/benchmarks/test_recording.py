@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,3 +119,15 @@ def test_memory_is_that_of_the_watched_process_whatever_watches_it() -> None:
     assert ballast.nbytes > 1e6 * large["peak_mb"]
     assert 1 < small["peak_mb"] < 60
     assert 100 < large["peak_mb"] < 160
+
+
+def test_a_named_speaker_answers_for_all_that_is_taken_for_his_speech() -> None:
+    result = result_of(segment(0.0, 2.0, "angry", "speaker 1"), segment(3.0, 5.0, "angry", "speaker 2"))
+    right = Summary(2.0, "angry", {"angry": 1.0, "sad": 0.0}, {"valence": 0.5})
+    wrong = replace(right, shares={"angry": 0.0, "sad": 1.0})
+    result = replace(result, speakers={"speaker 1": wrong, "speaker 2": right})
+    reference = dict.fromkeys((ONE, OTHER), right)
+    found = {"result": result, "wall_s": 1.0, "processor_s": 1.0, "peak_mb": 1.0}
+    conversation = Conversation(CLIPS, np.zeros((round(5.5 * RATE_HZ), 2), np.float32))
+    figures = recording.row(recording.WAYS[2], found, conversation, reference, None)
+    assert (figures["shares_apart"], figures["dimensions_apart"]) == pytest.approx((100.0, 0.0))
