@@ -19,7 +19,8 @@ NOTE = (
     "standardised, with a linear SVM or support-vector regression; of text TF-IDF of words, punctuation and pairs of "
     "these, with a linear SVM or ridge regression; categories are balanced. Its penalty is chosen on each fold's "
     "validation part (for a corpus left out: by leaving out each training corpus in turn), then it is fitted on "
-    "training and validation together. No test speaker takes part in either."
+    "training and validation together. No test speaker takes part in either. Confidence of a recipe within a corpus is "
+    "that of its view (`--categories`), fitted on what the folds held out, never on a fold's test speakers."
 )
 PROTOCOLS = {
     WITHIN: "Speaker-disjoint folds of each corpus (text: the authors' split, or folds of posts)",
