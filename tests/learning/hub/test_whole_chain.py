@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from emobridge.errors import CorpusError, RecipeError
+from emobridge.learning.batches import Batch, BatchStream
 from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.experiment import train
 from emobridge.learning.recipe import parse_recipe, read_recipe
 
 Command = Callable[..., tuple[int, str, str]]
@@ -112,3 +114,19 @@ def test_variants_with_encoders_of_their_own_need_them_at_once(
     values["variants"] = {"other": {"acoustic.encoder": "no/speech"}}
     with pytest.raises(RecipeError, match=r"needs 2 things that are not here; .*no/text.*no/speech"):
         crossvalidate(parse_recipe(values), None, tmp_path / "run")
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_vectors_of_public_encoders_are_batched_for_training_alone(
+    iemocap: Path, checkpoint: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoders = (f"acoustic.encoder={checkpoint('hubert')}", f"linguistic.encoder={checkpoint('deberta-v2')}")
+    draw, drawn = BatchStream.batch, []
+
+    def counted(stream: BatchStream, number: int) -> Batch:
+        drawn.append(number)
+        return draw(stream, number)
+
+    monkeypatch.setattr(BatchStream, "batch", counted)
+    train(read_recipe("ispas2023", [*SMALL, *encoders]), iemocap, tmp_path / "run")
+    assert drawn == [0, 1, 2]  # as many as steps: a few dozen long recordings more would fill the memory
