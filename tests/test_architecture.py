@@ -41,7 +41,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     in_learning("training evaluation domain"),
     in_learning(
-        "recipe grid frozen_texts preparation transcript_sources record report experiment crossvalidation export"
+        "recipe requirements grid frozen_texts preparation transcript_sources record report experiment crossvalidation "
+        "export"
     ),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),

@@ -66,8 +66,11 @@ def in_parts(track: SpeechTrack, step: int) -> Iterator[tuple[list[Stretch], Utt
 
 def longest_doubt_s(track: SpeechTrack) -> float:
     """Return how long, at most, it goes on without a pause that nobody knows whether it is speech."""
-    longest = start = spoken = pause = 0
+    longest = start = spoken = pause = since = begun = 0
     for place, value in enumerate(track.speech):
+        # Also after speech and a pause too short to end it: what comes then may or may not belong to it.
+        since, begun = (place + 1, 0) if value < STAYING_PROBABILITY else (since, begun + (value >= SPEECH_PROBABILITY))
+        longest = max(longest, 0 if begun else place + 1 - since + round(SHORTEST_PAUSE_S / CHUNK_S))
         pause = 0 if value >= STAYING_PROBABILITY else pause + 1
         if pause >= round(SHORTEST_PAUSE_S / CHUNK_S):
             start, spoken = place + 1, 0

@@ -99,14 +99,20 @@ def crossvalidate(
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Train everything once with each; left out: the recipe's.")
     ] = None,
+    export_to: Annotated[
+        Path | None, typer.Option("--export", metavar="BUNDLE", help="Make a bundle of the recipe's own first fold.")
+    ] = None,
     allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
     """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.
 
-    The same command goes on where it was stopped. The report, a page and Markdown, is put into the folder.
+    The same command goes on where it was stopped. The report, a page and Markdown, is put into the folder. What is not
+    on this machine, corpora and encoders, is told at once, before any work.
     """
     chosen = _read(recipe, overrides, threads)
+    if export_to is not None:  # before hours of training
+        load_extra("emobridge.learning.export", "train").check_bundle_folder(export_to)
     numbers = None if seeds is None else _seeds(seeds)
     asked = None if grid is None else load_extra("emobridge.learning.grid", "train").read_grid(grid)
     crossvalidation = load_extra("emobridge.learning.crossvalidation", "train")
@@ -123,6 +129,8 @@ def crossvalidate(
             grid=asked,
         )
     _print_report(predictions, chosen, out)
+    if export_to is not None:
+        export(crossvalidation.first_training(chosen, predictions, out), export_to)
 
 
 def _seeds(text: str) -> list[int]:

@@ -119,9 +119,10 @@ class UtteranceStream:
         self._level_db = np.concatenate([self._level_db, track.level_db])
         runs, spoken = self._runs()
         until = _open_start(self._speech, runs)
-        growing = spoken.pop() if spoken and spoken[-1][1] > until else None
+        doubted = len(self._speech) - _chunks(LONGEST_S)
+        growing = spoken.pop() if spoken and spoken[-1][1] > max(until, doubted) else None
         if growing is None:
-            until = max(until, len(self._speech) - _chunks(LONGEST_S))
+            until = max(until, doubted)
         return self._settled(spoken, growing, until)
 
     def end(self) -> list[Stretch]:

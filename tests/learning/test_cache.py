@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from emobridge.learning import cache as cache_module
 from emobridge.learning.cache import ArrayCache
 
 ARRAYS: dict[str, NDArray[np.float16]] = {
@@ -102,3 +103,17 @@ def test_caches_open_at_once_never_harm_each_other(
     assert {key for key in values if key in reader} == {key for _, key in additions}
     for _, key in additions:
         assert_array_equal(reader[key], values[key])
+
+
+def test_arrays_are_right_before_and_after_their_map_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "MAPPED_BYTES", 50)
+    cache = ArrayCache(tmp_path, np.float16, 4)
+    for number in range(8):
+        cache.add(str(number), np.full((3, 4), number))
+    found = [cache[str(number)] for number in range(8)]
+    for number, array in enumerate(found):
+        assert_array_equal(array, np.full((3, 4), number, np.float16))
+    bases = {id(array.base) for array in found}
+    assert len(bases) > 1

@@ -191,7 +191,7 @@ def test_weights_for_further_training_leave_the_released_ones_out(exported: Any,
 def test_a_folder_that_is_no_bundle_is_left_alone(toy_run: Any, tmp_path: Path) -> None:
     run = toy_run.folder / "toy" / "fold-1"
     (tmp_path / "thesis.txt").write_text("three years of work")
-    with pytest.raises(OutputError, match=r"is not empty and holds no bundle; .*; choose another --out"):
+    with pytest.raises(OutputError, match=r"is not empty and holds no bundle; .*; choose another one"):
         export(run, tmp_path)
     with pytest.raises(OutputError, match=r"thesis\.txt' cannot be made"):
         export(run, tmp_path / "thesis.txt")

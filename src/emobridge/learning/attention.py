@@ -1,7 +1,8 @@
-"""Attention blocks of the network, written by hand so that they export to ONNX."""
+"""Attention blocks of the network, which export to ONNX."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 MASKED_SCORE = -3e4  # finite, so that a row without any key gives no NaN; within the range of float16
 
@@ -26,8 +27,10 @@ class MultiHeadAttention(nn.Module):
             self._split(self.key(key)),
             self._split(self.value(value)),
         )
-        scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5 + attention_mask(mask)  # (B, heads, Q, T)
-        mixed = scores.softmax(dim=-1).to(values.dtype) @ values
+        # Fused: a table of scores (B, heads, Q, T) of half-minute recordings would take gigabytes.
+        mixed = functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=attention_mask(mask).to(queries.dtype)
+        )
         return self.out(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _split(self, vectors: Tensor) -> Tensor:

@@ -254,7 +254,7 @@ class BatchStream:
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of this stream: the same for the same seed, whatever came before."""
         generator = np.random.default_rng([self.seed, 2, number])
-        chosen = self._block(number // BATCHES_A_BLOCK)[number % BATCHES_A_BLOCK]
+        chosen = self.chosen(number)
         acoustic: list[int | None] = [int(index) for index in chosen]
         linguistic, pairing = list(acoustic), [MATCHING] * len(chosen)
         if self.config.kind == "acoustic":
@@ -274,6 +274,10 @@ class BatchStream:
             generator = np.random.default_rng([self.seed, 5, number])
             batch = mix(batch, self.examples.corpora[chosen], self.config.mixup, generator)
         return batch
+
+    def chosen(self, number: int) -> NDArray[np.int64]:
+        """Return the examples (batch_size,) whose labels batch ``number`` has."""
+        return self._block(number // BATCHES_A_BLOCK)[number % BATCHES_A_BLOCK]
 
     def _draw_copies(self, count: int, number: int) -> list[int]:
         # A generator of its own, as for the pairs: copies change what is heard, not which clips meet which words.

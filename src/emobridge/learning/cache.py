@@ -17,6 +17,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from emobridge.errors import OutputError
 
+MAPPED_BYTES = 2**28  # handed out before the maps are renewed, since every page that was read counts as resident
+
 
 def cache_folder() -> Path:
     """Return where all caches are: EMOBRIDGE_CACHE, else the user's cache folder."""
@@ -42,6 +44,7 @@ class ArrayCache:
         self.folder = folder
         self._own_values: Path | None = None
         self._segments: dict[Path, NDArray[np.uint8]] = {}
+        self._handed_out_bytes = 0
         self._index: dict[str, tuple[Path, int, int]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for index_file in sorted(folder.glob("*.jsonl")):
@@ -100,6 +103,9 @@ class ArrayCache:
         values, offset, size = self._index[key]
         if size == 0:
             return np.zeros((0,) if self._width is None else (0, self._width), dtype=self._dtype)
+        self._handed_out_bytes += size
+        if self._handed_out_bytes > MAPPED_BYTES:
+            self._segments, self._handed_out_bytes = {}, size
         segment = self._segment(values, offset + size)
         array: NDArray[np.generic] = segment[offset : offset + size].view(self._dtype)
         return array if self._width is None else array.reshape(-1, self._width)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, predict
 from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 from emobridge.learning.evaluation.views import in_own_views
@@ -58,11 +60,12 @@ def crossvalidate(
     asked = list(dict.fromkeys(seeds or [chosen.seed]))
     found = []
     known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
-    for variant in (chosen.name, *planned.recipe.variants):
-        varied = planned.recipe.variant(variant)
+    recipes = {name: planned.recipe.variant(name) for name in (chosen.name, *planned.recipe.variants)}
+    for variant, varied in recipes.items():
         inputs = (varied.data, *map(_preparing, (varied.acoustic, varied.linguistic)))
         if inputs not in known:
-            known[inputs] = prepare(varied, data, out, of_variant(report, variant), allow_leaks)
+            others = list(recipes.values())
+            known[inputs] = prepare(varied, data, out, of_variant(report, variant), allow_leaks, others)
         prepared = known[inputs]
         parted = _chosen_folds(prepared, folds, leave_corpus_out)
         if variant == chosen.name:
@@ -77,6 +80,13 @@ def crossvalidate(
     whole = Predictions.concatenate(found)
     whole.write(out / PREDICTIONS, {"recipe": chosen.name})
     return whole
+
+
+def first_training(recipe: Recipe, predictions: Predictions, out: Path) -> Path:
+    """Return the folder of the first fold of the recipe itself, not of a variant, among all that were run."""
+    row = int(np.flatnonzero(predictions.variants == recipe.name)[0])
+    seeded = _Seeded.of(recipe, recipe.name, int(predictions.seeds[row]), recipe.seed, out)
+    return seeded.folder / str(predictions.folds[row])
 
 
 def _preparing(section: Any) -> Any:

@@ -72,8 +72,7 @@ def export(run: Path, out: Path) -> Bundle:
     system = load_system(run, record, recipe)
     domain = load_domain(run / DOMAIN) if (run / DOMAIN).exists() else None
     scores = score(Predictions.read(run / PREDICTIONS), recipe.evaluation.resamples)
-    if any(make_folder(out).iterdir()) and not (out / "config.json").exists():
-        raise OutputError(f"{out} is not empty and holds no bundle", "an empty or new folder", "choose another --out")
+    check_bundle_folder(out)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
@@ -85,6 +84,16 @@ def export(run: Path, out: Path) -> Bundle:
         seal_bundle(folder, config)
         _replace_folder(folder, out)
     return load_bundle(out)
+
+
+def check_bundle_folder(out: Path) -> None:
+    """Make the folder of a bundle that is to be written, and refuse one that holds something else.
+
+    Raises:
+        OutputError: ``out`` cannot be made, or holds something that is not a bundle.
+    """
+    if any(make_folder(out).iterdir()) and not (out / "config.json").exists():
+        raise OutputError(f"{out} is not empty and holds no bundle", "an empty or new folder", "choose another one")
 
 
 def _left_out(run: Path, recipe: Recipe) -> dict[str, Scores]:

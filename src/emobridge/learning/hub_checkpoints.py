@@ -96,12 +96,7 @@ def open_checkpoint(name: str, revision: str, families: Collection[str], beside:
     Raises:
         BundleError: it is not here, incomplete, or of another architecture.
     """
-    folder = _find(name, revision)
-    if not (folder / CONFIG).is_file():
-        raise _incomplete(name, folder, CONFIG)
-    weights = next((found for pattern in WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
-    if not weights:
-        raise _incomplete(name, folder, f"weights ({', '.join(WEIGHTS)})")
+    folder, weights = find_checkpoint(name, revision)
     transformers = load_extra("transformers", "train")
     try:
         settings = transformers.AutoConfig.from_pretrained(folder)
@@ -116,6 +111,21 @@ def open_checkpoint(name: str, revision: str, families: Collection[str], beside:
         with path.open("rb") as file:
             digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return Checkpoint(name, folder, settings, digest.hexdigest())
+
+
+def find_checkpoint(name: str, revision: str) -> tuple[Path, list[Path]]:
+    """Return the folder of a checkpoint and its files of weights, without reading either.
+
+    Raises:
+        BundleError: it is not here, or incomplete.
+    """
+    folder = _find(name, revision)
+    if not (folder / CONFIG).is_file():
+        raise _incomplete(name, folder, CONFIG)
+    weights = next((found for pattern in WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
+    if not weights:
+        raise _incomplete(name, folder, f"weights ({', '.join(WEIGHTS)})")
+    return folder, weights
 
 
 def _find(name: str, revision: str) -> Path:

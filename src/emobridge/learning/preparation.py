@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from emobridge.errors import RecipeError
 from emobridge.learning.cache import cache_folder
-from emobridge.learning.corpora import read_corpus
 from emobridge.learning.corpora.base import Corpus
 from emobridge.learning.corpora.selection import select
 from emobridge.learning.evaluation.estimates import Pairs
@@ -27,6 +26,7 @@ from emobridge.learning.near_duplicates import texts_found_in
 from emobridge.learning.partners import Partners
 from emobridge.learning.protocols import make_folds, stored_folds
 from emobridge.learning.recipe import Recipe
+from emobridge.learning.requirements import read_requirements
 from emobridge.learning.storage import make_folder
 
 PAIRS_SEED = 7
@@ -108,7 +108,12 @@ class Prepared:
 
 
 def prepare(
-    recipe: Recipe, data: Path | None, run: Path, report: Report = no_report, allow_leaks: Sequence[str] = ()
+    recipe: Recipe,
+    data: Path | None,
+    run: Path,
+    report: Report = no_report,
+    allow_leaks: Sequence[str] = (),
+    variants: Sequence[Recipe] = (),
 ) -> Prepared:
     """Read the recipe's corpora below ``data`` (None: EMOBRIDGE_DATA), encode what is new, split and audit them.
 
@@ -120,6 +125,7 @@ def prepare(
         run: a folder for the folds.
         report: as for `encode`.
         allow_leaks: kinds of leaks, out of `folds.LEAKS`, that do not make the split refused.
+        variants: as for `encode`.
 
     Raises:
         OutputError: ``run`` cannot be made.
@@ -127,7 +133,7 @@ def prepare(
     """
     make_folder(run)
     check_names(allow_leaks)
-    encoded = encode(recipe, data, report)
+    encoded = encode(recipe, data, report, variants)
     corpora, examples = encoded.corpora, encoded.examples
     entries = recipe.data.corpora
     files = [
@@ -150,7 +156,7 @@ def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
     return find_twins(corpus, [examples.frame_keys[row] for row in mine], cache_folder())
 
 
-def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Prepared:
+def encode(recipe: Recipe, data: Path | None, report: Report = no_report, variants: Sequence[Recipe] = ()) -> Prepared:
     """Read the recipe's corpora and put all that its frozen encoders make of them into the cache; without folds.
 
     Args:
@@ -158,15 +164,20 @@ def encode(recipe: Recipe, data: Path | None, report: Report = no_report) -> Pre
         data: where the corpora are; None: EMOBRIDGE_DATA.
         report: called with what is being done, how much of it is done, and how much there is; before an encoder
             starts, with how much it will write.
+        variants: further recipes that will be encoded after this one: what they lack is told now, with the rest.
 
     Raises:
         AudioError, CorpusError: a corpus or a recording cannot be read.
         BundleError: a public encoder is not here, incomplete, or not of its modality.
         LabelError: a table has a label that ``data.categories`` has no place for.
         OutputError: the disk has no room.
-        RecipeError: the recipe asks for what the corpora or encoders do not have, or names a corpus twice.
+        RecipeError: the recipe asks for what the corpora or encoders do not have, names a corpus twice, or needs
+            several things that are not here.
     """
-    corpora = tuple(select(read_corpus(entry.name, data), entry.only or ()) for entry in recipe.data.corpora)
+    corpora = tuple(
+        select(corpus, entry.only or ())
+        for corpus, entry in zip(read_requirements(recipe, variants, data), recipe.data.corpora, strict=True)
+    )
     names = [corpus.name for corpus in corpora]
     for name in names:
         if names.count(name) > 1:
@@ -268,20 +279,20 @@ def _with_input(examples: Examples, parts: Parts) -> Parts:
 
 
 def _without_test_texts(examples: Examples, parts: Parts) -> Parts:
-    """Return the fold without training and validation texts that another text corpus has in its test part.
+    """Return the fold without training and validation texts that another corpus that is read has in its test part.
 
     MELD and EmoryNLP, for one, are taken from the same television series and share scenes.
     """
-    text_only = np.array([utterance.audio is None for utterance in examples.utterances])
-    if len(np.unique(examples.corpora[text_only])) < 2:
+    read = examples.presence[:, 1]
+    if len(np.unique(examples.corpora[read])) < 2:
         return parts
     kept: dict[str, Any] = {}
-    tested = parts.test[text_only[parts.test]]
+    tested = parts.test[read[parts.test]]
     for name in ("train", "validation"):
         rows: NDArray[np.int64] = getattr(parts, name)
         keep = np.ones(len(rows), bool)
-        for number in np.unique(examples.corpora[rows[text_only[rows]]]):
-            mine = np.flatnonzero(text_only[rows] & (examples.corpora[rows] == number))
+        for number in np.unique(examples.corpora[rows[read[rows]]]):
+            mine = np.flatnonzero(read[rows] & (examples.corpora[rows] == number))
             texts = [examples.utterances[row].text or "" for row in rows[mine]]
             others = [examples.utterances[row].text or "" for row in tested[examples.corpora[tested] != number]]
             keep[mine[texts_found_in(texts, others)]] = False

@@ -36,7 +36,8 @@ def test_a_bundle_agrees_with_the_predictions_of_its_training(
     assert_array_equal(found.category_threshold, told.category_threshold)
     assert_array_equal(found.half_width, told.half_width)
     assert not list((tmp_path / "here").iterdir())
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"folds-table-toy.json", "predictions.parquet"}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"folds-table-toy.json", "predictions.parquet", "split.json"}
     assert read_metadata(tmp_path / "out" / "predictions.parquet")["bundle"] == exported.bundle.sha256
     assert_array_equal(Predictions.read(tmp_path / "out" / "predictions.parquet").probabilities, found.probabilities)
 

@@ -205,5 +205,5 @@ def test_what_cannot_be_scored_or_compared_is_refused_with_a_remedy(make_predict
         score(base.select(np.zeros(len(base), dtype=bool)))
     with pytest.raises(CorpusError, match=r"share 157 utterances of 1.*'0000.flac' of toy is in one.*same folds"):
         compare(other.select(np.arange(len(other)) >= 3), base)
-    with pytest.raises(CorpusError, match=r"'other' and 'base' share 2 categories of 3 and 3; .*--categories four"):
+    with pytest.raises(CorpusError, match=r"'other' and 'base' share 0 categories of 3 and 3; .*--categories four"):
         compare(dataclasses.replace(other, categories=("a", "b", "c")), base)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from emobridge.errors import RecipeError
 from emobridge.learning.batches import BatchStream, StreamConfig
+from emobridge.learning.compact import CompactEncoder
 from emobridge.learning.features import Examples
 from emobridge.learning.losses import MultiTaskLoss
 from emobridge.learning.modality_masking import ModalityMasking
@@ -176,10 +177,12 @@ class Trainer:
         path = self.setup.folder / CHECKPOINT
         done = load_checkpoint(path, self.setup.digest, self.trained, self.average, self.optimizer)
         if done == 0:
+            # Vectors of public encoders are not measured, and so many batches of them would fill the memory.
+            measured = isinstance(self.system.acoustic, CompactEncoder)
             first_sounds = [
                 batch
                 for stream in self.streams
-                if stream.config.kind != "linguistic"
+                if measured and stream.config.kind != "linguistic"
                 for batch in map(stream.batch, range(MEASURED_BATCHES))
             ]
             if first_sounds:
