@@ -85,6 +85,15 @@ def test_concordance_weight_two_counts_as_two_items() -> None:
     assert weighted.item() == pytest.approx(concordance_loss(prediction[twice], target[twice]).item(), rel=1e-5)
 
 
+@given(values)
+def test_the_gradient_of_concordance_is_that_of_finite_differences(pairs: list[tuple[float, float]]) -> None:
+    truth, prediction = torch.tensor(pairs, dtype=torch.float64).T
+    assume(truth.var() + prediction.var() > 1e-3)
+    weight = torch.linspace(0.5, 2.0, len(truth), dtype=torch.float64)
+    given = prediction.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda values: concordance_loss(values, truth, weight), given)
+
+
 @pytest.mark.parametrize(
     "target",
     [[math.nan] * 3, [0.4, math.nan, math.nan], [0.5, 0.5, 0.5]],

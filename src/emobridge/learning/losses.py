@@ -77,7 +77,7 @@ def _concordance_loss(prediction: Tensor, target: Tensor, weight: Tensor | None)
     weight = torch.ones_like(target) if weight is None else weight
     valid = target.isfinite() & (weight > 0)
     target = torch.where(valid, target, 0.0)
-    prediction = torch.where(valid, prediction.float(), 0.0)
+    prediction = torch.where(valid, prediction.to(torch.promote_types(prediction.dtype, torch.float32)), 0.0)
     weight = torch.where(valid, weight, 0.0)
     share = weight / torch.where(valid.any(), weight.sum(), 1.0)
     prediction_mean, target_mean = (share * prediction).sum(), (share * target).sum()
