@@ -21,8 +21,8 @@ from emobridge.pictures.markup import Markup
 NOTE = (
     "Value [95 % interval, resampled over speakers]. UAR = mean of per-class recall, WAR = accuracy, CCC = "
     "concordance correlation, ECE = expected calibration error, for which an answer is right with its share "
-    "of the raters' votes; dimensions on [0, 1]. Probabilities were calibrated on each fold's validation speakers; "
-    "nothing was selected on test."
+    "of the raters' votes; dimensions on [0, 1]. Probabilities were calibrated on validation speakers, "
+    "within what a corpus can hold; nothing was selected on test."
 )
 TESTS_NOTE = (
     "Paired tests on the same utterances, a speaker counting as one observation. UAR, weighted F1 and CCC: bootstrap "
