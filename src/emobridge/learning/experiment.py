@@ -64,6 +64,30 @@ def system_config(
     )
 
 
+def with_read_texts(system: EmotionSystem, examples: Examples, report: Report) -> Examples:
+    """Return the examples with the token vectors of every text where ``minilm`` is frozen; else as they are."""
+    if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+        return read_texts(system.linguistic, examples, report)
+    return examples
+
+
+def trained(
+    recipe: Recipe, prepared: Prepared, folder: Path, report: Report
+) -> tuple[EmotionSystem, Examples, dict[str, Calibration]]:
+    """Return the system of a finished fold, the examples as it reads them, and its calibration by presence.
+
+    Args:
+        recipe: that it was trained by.
+        prepared: by this recipe's ``data``; its texts may be others than those of the training.
+        folder: of this training alone.
+        report: as for `run_fold`.
+    """
+    system = new_system(recipe, prepared)
+    system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
+    calibration = {name: Calibration(**values) for name, values in read_json(folder / RUN)["calibration"].items()}
+    return system, with_read_texts(system, prepared.examples, report), calibration
+
+
 def run_fold(
     recipe: Recipe,
     variant: str,
@@ -107,9 +131,8 @@ def run_fold(
     system = new_system(recipe, prepared)
     if started is not None and isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
-    if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
-        examples = read_texts(system.linguistic, examples, report)
-        setup = replace(setup, examples=examples)
+    examples = with_read_texts(system, examples, report)
+    setup = replace(setup, examples=examples)
     resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
@@ -150,15 +173,11 @@ class _Fold:
             undone.remove(DOMAIN)
         if not undone or not (self.folder / CHECKPOINT).exists():
             return
-        system, examples = new_system(self.recipe, prepared), prepared.examples
-        system.load_state_dict(load_average(self.folder / CHECKPOINT), strict=True)
+        system, examples, calibration = trained(self.recipe, prepared, self.folder, report)
         if DOMAIN in undone:
             self.keep_domain(system, examples)
         if HELD_OUT in undone:
-            if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
-                examples = read_texts(system.linguistic, examples, report)
-            stored = read_json(self.folder / RUN)["calibration"]
-            self.keep_held_out(system, examples, {name: Calibration(**one) for name, one in stored.items()})
+            self.keep_held_out(system, examples, calibration)
 
     def keep_held_out(self, system: EmotionSystem, examples: Examples, calibration: dict[str, Calibration]) -> None:
         """Store what a trained system says of its validation part, under every presence."""
