@@ -78,7 +78,7 @@ def send(service: Service, files: Sequence[str], requests: int, **more: Any) -> 
 
 
 def throughput(service: Service, clips: Path, files: Sequence[str], rounds: int) -> list[dict[str, Any]]:
-    """Return what the library and the service made of all clips in each round: clips a second, processor time, latency."""
+    """Return what library and service made of all clips in each round: clips a second, processor time, latency."""
     found = []
     for number in range(rounds):
         turns = ("library", "service") if number % 2 == 0 else ("service", "library")

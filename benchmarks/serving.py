@@ -120,9 +120,9 @@ class Service:
         return ticks / TICKS_A_SECOND
 
     def files(self) -> list[str]:
-        """Return what it holds of clients: everything in its folder but its database."""
+        """Return what it holds of clients: everything in its folder but its database and its lock."""
         paths = (path.relative_to(self.data) for path in self.data.rglob("*") if not path.is_dir())
-        return sorted(str(path) for path in paths if ".sqlite" not in path.name)
+        return sorted(str(path) for path in paths if path.name != "lock" and not path.name.startswith("jobs.sqlite"))
 
 
 def free_port() -> int:
