@@ -11,9 +11,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from emobridge.server.settings import ENVIRONMENT, TOLD, Settings, read_settings
 
 from emobridge.cli import app
-from emobridge.server.settings import ENVIRONMENT, FIELDS, read_settings
 from serving import Service
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def copied() -> list[str]:
 
 def test_settings_are_told_as_they_are() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, str(ROOT / "scripts" / "make_settings"), "--check"]
+    command = [sys.executable, str(ROOT / "scripts" / "make_service_docs"), "--check"]
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -56,13 +56,13 @@ def uncommented(name: str, mark: str) -> str:
 
 def test_the_example_file_can_be_read_with_every_line_set(tmp_path: Path) -> None:
     (tmp_path / "serve.toml").write_text(uncommented("serve.toml", r"# \w+ = "), encoding="utf-8")
-    assert set(tomllib.loads((tmp_path / "serve.toml").read_text(encoding="utf-8"))) == set(FIELDS)
+    assert set(tomllib.loads((tmp_path / "serve.toml").read_text(encoding="utf-8"))) == set(TOLD)
     assert read_settings({}, tmp_path / "serve.toml").port == 8000
 
 
 def test_the_example_environment_names_every_setting() -> None:
     lines = uncommented("serve.env", rf"# {ENVIRONMENT}").splitlines()
-    assert [line.partition("=")[0] for line in lines] == [f"{ENVIRONMENT}{name.upper()}" for name in FIELDS]
+    assert [line.partition("=")[0] for line in lines] == [f"{ENVIRONMENT}{name.upper()}" for name in TOLD]
 
 
 def test_the_image_copies_what_is_there_and_the_build_may_see_it() -> None:
@@ -100,7 +100,7 @@ def test_the_image_runs_as_nobody_and_starts_the_service() -> None:
     assert INSTRUCTIONS.index(["USER", "emobridge"]) < INSTRUCTIONS.index(["ENTRYPOINT", '["emobridge", "serve"]'])
     set_ = {name for arguments in arguments_of("ENV") for name in re.findall(rf"({ENVIRONMENT}\w+)=", arguments)}
     assert set_ == {f"{ENVIRONMENT}{name}" for name in ("HOST", "DATA", "KEYS")}
-    assert arguments_of("EXPOSE") == [str(FIELDS["port"].default)]
+    assert arguments_of("EXPOSE") == [str(Settings.port)]
 
 
 def health_command() -> list[str]:
@@ -134,7 +134,7 @@ def test_the_unit_starts_a_command_that_there_is() -> None:
 
 
 def test_the_unit_lets_the_service_finish_what_is_in_hand() -> None:
-    assert int(unit()["Service"]["TimeoutStopSec"]) > FIELDS["grace_s"].default
+    assert int(unit()["Service"]["TimeoutStopSec"]) > Settings.grace_s
 
 
 @pytest.fixture
