@@ -6,10 +6,15 @@ a stranger's file took over can say nothing that harms who listens.
 
 import asyncio
 import json
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
+
+from emobridge import errors
+from emobridge.errors import EmobridgeError
 
 LENGTHS = struct.Struct(">II")  # of the JSON, of the raw bytes
 
@@ -37,7 +42,7 @@ def packed(head: Mapping[str, Any], raw: bytes = b"") -> bytes:
     Raises:
         ValueError: ``head`` holds a number that is not finite.
     """
-    text = json.dumps(head, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = json.dumps(head, allow_nan=False, separators=(",", ":")).encode()
     return LENGTHS.pack(len(text), len(raw)) + text + raw
 
 
@@ -95,3 +100,29 @@ def _message(text: bytes, raw: bytes) -> Message:
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no number")
+
+
+def as_message(error: EmobridgeError, shown: Mapping[Path, str]) -> dict[str, str]:
+    """Return an error as a message that tells no place on this machine.
+
+    Args:
+        error: what went wrong.
+        shown: file or folder -> what it is called instead of its path.
+    """
+    # Errors quote a path as Python does, or have it as it is with more behind it.
+    names = {repr(str(path)): repr(name) for path, name in shown.items()}
+    names |= {str(path): name for path, name in shown.items()}
+    any_path = re.compile("|".join(map(re.escape, names)) or "(?!)")
+    parts = {
+        key: any_path.sub(lambda found: names[found[0]], text)
+        for key, text in (("given", error.given), ("valid", error.valid), ("remedy", error.remedy))
+    }
+    return {"kind": type(error).__name__, **parts}
+
+
+def as_error(message: Mapping[str, Any]) -> EmobridgeError:
+    """Return the error that `as_message` told of; of a kind that is not known, the base of all."""
+    kind = getattr(errors, str(message.get("kind")), EmobridgeError)
+    if not (isinstance(kind, type) and issubclass(kind, EmobridgeError)):
+        kind = EmobridgeError
+    return kind(*(str(message.get(key, "")) for key in ("given", "valid", "remedy")))
