@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 WAIT_AT_MOST_S = 5.0
@@ -123,4 +123,4 @@ async def run(work: Work) -> Seen:
 
 
 if __name__ == "__main__":
-    json.dump(asdict(asyncio.run(run(Work(**json.load(sys.stdin))))), sys.stdout)
+    json.dump(vars(asyncio.run(run(Work(**json.load(sys.stdin))))), sys.stdout)

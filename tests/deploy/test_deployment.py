@@ -11,9 +11,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from emobridge.server.settings import ENVIRONMENT, TOLD, Settings, read_settings
 
 from emobridge.cli import app
+from emobridge.server.settings import ENVIRONMENT, TOLD, Settings, read_settings
 from serving import Service
 
 ROOT = Path(__file__).parents[2]
