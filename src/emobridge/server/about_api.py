@@ -83,7 +83,7 @@ async def get_card(request: Request, name: str) -> Response:
         raise Problem("not-ready", "the model is being loaded", remedy="ask again", retry_after_s=2.0)
     if name != service.model.about["name"]:
         raise Problem("not-found", f"model '{name}'", f"valid: {service.model.about['name']}")
-    return PlainTextResponse(service.model.card(), media_type="text/markdown")
+    return PlainTextResponse(service.model.card, media_type="text/markdown")
 
 
 async def get_formats(request: Request) -> Response:

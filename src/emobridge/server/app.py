@@ -99,20 +99,19 @@ def _route(
     method: str,
     path: str,
     endpoint: Callable[..., Any],
-    answers: dict[int | str, dict[str, Any]],
+    answers: dict[int, dict[str, Any]],
     problems: tuple[str, ...],
     extra: dict[str, Any] | None = None,
 ) -> None:
     """Add an address; ``answers`` and ``problems`` are what OpenAPI says of it."""
-    status = int(next(iter(answers)))
     app.add_api_route(
         path,
         endpoint,
         methods=[method],
-        status_code=status,
+        status_code=next(iter(answers)),
         response_model=None,
         response_class=Response,
-        responses={**answers, **schema.problems(problems)},
+        responses=dict([*answers.items(), *schema.problems(problems).items()]),
         openapi_extra=extra,
         summary=(endpoint.__doc__ or "").partition("\n")[0],
     )

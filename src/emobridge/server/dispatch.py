@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from emobridge.errors import EmobridgeError
-from emobridge.server.decoders import Decoded, Decoders
+from emobridge.server.decoded import Decoded
+from emobridge.server.decoders import Decoders
 from emobridge.server.jobs import CANCELLED, DECODING, DONE, FAILED, JUDGING, Job, JobStore
 from emobridge.server.live_jobs import Ending, LiveJob
 from emobridge.server.metrics import Metrics

@@ -90,7 +90,7 @@ def run(settings: Settings) -> None:
     """
     page = read_page()
     if not page:
-        raise SettingsError("the page of the service is not there", "it comes with emobridge", "install it again")
+        logger.warning("the page of the service is not there: install emobridge again; all else works")
     with _listener(settings) as listener:
         server: Server | None = None
 

@@ -171,9 +171,9 @@ OF_PAGE = (*_ANYWHERE, "not-found")
 OF_ANYWHERE = _ANYWHERE
 
 
-def problems(kinds: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
+def problems(kinds: tuple[str, ...]) -> dict[int, dict[str, Any]]:
     """Return what OpenAPI says of the problems that a route can have, by status."""
-    found: dict[int | str, dict[str, Any]] = {}
+    found: dict[int, dict[str, Any]] = {}
     for name in kinds:
         kind = KINDS[name]
         said = found.setdefault(kind.status, {"description": "", "content": {MEDIA_TYPE: {"examples": {}}}})

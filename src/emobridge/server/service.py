@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.metrics_core import Metric
 
-from emobridge.errors import EmobridgeError
+from emobridge.errors import EmobridgeError, SettingsError
+from emobridge.server.children import ChildLost
 from emobridge.server.decoders import Decoders
 from emobridge.server.dispatch import Dispatcher, place_of
 from emobridge.server.jobs import STATES, JobStore
@@ -105,8 +106,9 @@ class Service:
     async def _bring_up(self) -> None:
         try:
             await asyncio.gather(self.decoders.start(), self.model.start())
-        except EmobridgeError as error:
-            self.failure = error
+        except (EmobridgeError, ChildLost) as error:
+            given = f"the processes of the service do not start: {error}"
+            self.failure = error if isinstance(error, EmobridgeError) else SettingsError(given)
             if self._failed is not None:
                 self._failed()
             return

@@ -9,9 +9,10 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from emobridge.errors import nearest, one_line
@@ -20,6 +21,9 @@ from emobridge.server.problems import Problem
 from emobridge.server.settings import MEBIBYTE, Settings
 from emobridge.server.spool import Spool, SpoolFile
 from emobridge.transcripts import READERS
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 RECORDING, TRANSCRIPT, TURNS = "recording", "transcript", "speakers.rttm"  # names in the folder of a job
 FIELDS = ("recording", "transcript", "speakers", "channel", "categories", "keep", "name")
@@ -228,7 +232,7 @@ class _Form:
         self._most_bytes = 0
         self.is_whole = False
 
-    def callbacks(self) -> MultipartCallbacks:
+    def callbacks(self) -> "MultipartCallbacks":
         """Return what the parser is to call."""
         return {
             "on_part_begin": self._begin,
