@@ -1,7 +1,7 @@
 // What the model is, as the service tells it; what it cannot do and where it must not be used stands in index.html.
 import { element, found } from "./dom";
 import { swatch } from "./picture";
-import { address } from "./service";
+import { Refused, cardOf } from "./service";
 import type { Model } from "./shapes";
 
 const list = (names: string[]): string => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : (names[0] ?? ""));
@@ -16,9 +16,20 @@ export function describe(model: Model): void {
     ...(weak.length ? [`From sound, ${list(weak)} rest on weak supervision: nobody rated the recordings on them. Read them as a rough guide.`] : []),
     `Licence of its weights: ${model.licence}.`,
   ];
-  const card = element("a", { href: address(`v1/models/${encodeURIComponent(model.name)}/card`).href }, "Model card: figures, corpora, licences");
   const seal = element("p", { class: "hint seal" }, `sha256 ${model.sha256}`);
-  found("model").replaceChildren(...lines.map((line) => element("p", {}, line)), element("p", {}, card), seal);
+  found("model").replaceChildren(...lines.map((line) => element("p", {}, line)), seal);
+  describeFully(model);
   const items = model.categories.map((name) => element("li", {}, swatch(name), name));
   found("legend").prepend(...items);
+}
+
+/** The model card, asked for when it is opened. */
+function describeFully(model: Model): void {
+  const place = found<HTMLDetailsElement>("card");
+  place.hidden = false;
+  place.addEventListener("toggle", async () => {
+    if (!place.open || place.querySelector("pre")) return;
+    const text = await cardOf(model).catch((error: unknown) => (error instanceof Refused ? error.message : String(error)));
+    place.append(element("pre", { class: "card", tabindex: 0, role: "region", "aria-label": "Model card" }, text));
+  });
 }

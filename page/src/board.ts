@@ -9,7 +9,7 @@ import { trend } from "./trend";
 import { clock, colour, confidence, dimensionsOf, flagName, flagsOf, isJudged, opacity, speakerName, speakersOf, told, whyNot } from "./words";
 
 const STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
-const [TICK_PX, LABEL_PX, WAVEFORM_PX, LANE_PX, CURVE_PX] = [90, 45, 56, 34, 84];
+const [TICK_PX, LABEL_PX, SHORT_LABEL_PX, WAVEFORM_PX, LANE_PX, CURVE_PX] = [90, 45, 28, 56, 34, 84];
 const CURVE_UNITS = 1000;
 const SHORTEST_VIEW_S = 15;
 const LIVE_SPANS_S = [10, 20, 40, 60, 120, 300, 600, 1200, 1800, 3600];
@@ -140,7 +140,9 @@ export class Board {
     }
     this.ticks.replaceChildren(...marks);
     const usual_s = this.lengths_s[Math.floor(this.lengths_s.length / 2)] ?? 0;
-    this.element.classList.toggle("roomy", (usual_s / this.span_s) * width > LABEL_PX);
+    const usual_px = (usual_s / this.span_s) * width;
+    this.element.classList.toggle("roomy", usual_px > LABEL_PX);
+    this.element.classList.toggle("tight", usual_px < SHORT_LABEL_PX);
   }
 
   private waveform({ low, high, duration_s }: Outline): SVGElement {

@@ -3,7 +3,7 @@ import { announce, button, element } from "./dom";
 import type { Recording } from "./recording";
 import { Refused, download } from "./service";
 import type { Format } from "./shapes";
-import { formatWords } from "./words";
+import { formatWords, sentence } from "./words";
 
 export class Downloads {
   readonly element: HTMLDetailsElement;
@@ -47,9 +47,9 @@ export class Downloads {
       announce(`${stem}.${extension} was downloaded`);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      const { title, detail, remedy } = error.problem;
+      const { title, detail } = error.problem;
       const forgotten = error.problem.status === 404 ? "The service no longer has this result. Judge the recording again." : null;
-      this.note.textContent = forgotten ?? [detail ?? title, remedy].filter(Boolean).join(" ");
+      this.note.textContent = forgotten ?? sentence(detail ?? title);
     }
   }
 }

@@ -7,14 +7,17 @@ import { Panel } from "./panel";
 import { Recording } from "./recording";
 import { Refused, formats as askFormats, models as askModels } from "./service";
 import type { Format, Model } from "./shapes";
+import { sentence } from "./words";
 
 const SIDE_BY_SIDE = 2;
+const AT_ONCE = 3; // of many files: a service takes a few of one client at a time
 
 class Page {
   private panels: Panel[] = [];
   private shown: Panel[] = [];
   private readonly formats: Format[] = [];
   private compared: unknown[] = [];
+  private readonly underWay = new Set<Promise<void>>();
 
   async start(): Promise<void> {
     this.listen();
@@ -60,9 +63,18 @@ class Page {
     for (const file of sounds) {
       const recording = new Recording(this.unused(file.name), file, known());
       this.add(recording);
-      void recording.judge();
+      void this.judgeInTurn(recording);
     }
     if (!sounds.length && others.length) announce(`${others.map((file) => file.name).join(", ")} will go with the next recording`);
+  }
+
+  private async judgeInTurn(recording: Recording): Promise<void> {
+    while (this.underWay.size >= AT_ONCE) await Promise.race(this.underWay);
+    if (!recording.isOnItsWay) return;
+    const judging = recording.judge();
+    this.underWay.add(judging);
+    await judging;
+    this.underWay.delete(judging);
   }
 
   private judgeWords(): void {
@@ -161,9 +173,9 @@ class Page {
 
   private say(error: unknown): void {
     if (!(error instanceof Refused)) throw error;
-    const { title, detail, remedy } = error.problem;
+    const { title, detail } = error.problem;
     const place = found("trouble");
-    place.replaceChildren(element("p", {}, [title, detail, remedy].filter(Boolean).join(". ").replaceAll("..", ".")));
+    place.replaceChildren(element("p", {}, element("b", {}, sentence(title)), ` ${sentence(detail ?? "")}`));
     place.hidden = false;
   }
 }

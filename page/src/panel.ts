@@ -9,9 +9,9 @@ import type { Recording } from "./recording";
 import type { Format, Problem, Segment } from "./shapes";
 import { care, facts, headline, summaries, timeTable, turningPoints } from "./tables";
 import { Transcript } from "./transcript";
-import { clock, percent, speakersOf, whyNot } from "./words";
+import { clock, percent, sentence, speakersOf, whyNot } from "./words";
 
-const DRAWING_SHARE = 10; // of the time goes into drawing what is still coming
+const PAUSE = 4; // times as long as drawing took, before what is still coming is drawn again
 
 interface Acts {
   remove: () => void;
@@ -66,7 +66,7 @@ export class Panel {
     this.progress.setAttribute("aria-label", `Progress of ${name}`);
     this.underWay = element("div", { class: "under-way" }, this.progress, this.state, this.stop, this.cancel);
     const planeSide = element("section", { class: "plane-side" }, element("h3", {}, "Valence and arousal"), this.plane.element, this.now);
-    const wordsSide = element("section", { class: "words-side" }, element("h3", {}, "Transcript"), this.transcript.element);
+    const wordsSide = element("section", { class: "words-side" }, element("h3", {}, "Transcript"), this.transcript.waiting, this.transcript.element);
     this.body = element("div", { class: "body-of" }, this.player.element, this.board.element, element("div", { class: "sides" }, wordsSide, planeSide), this.later, this.table);
     const top = element("header", {}, this.title, element("div", { class: "actions" }, this.downloads.element, this.again, remove));
     this.element = element("article", { id, "aria-labelledby": `${id}-title` }, top, this.facts, this.underWay, this.problem, this.overview, this.body);
@@ -116,7 +116,7 @@ export class Panel {
     setTimeout(() => {
       this.waits = false;
       this.draw();
-    }, DRAWING_SHARE * (performance.now() - started));
+    }, PAUSE * (performance.now() - started));
   }
 
   private drawAll(): void {
@@ -185,7 +185,7 @@ export class Panel {
     if (!isLive) return;
     this.facts.textContent = `${clock(this.recording.duration_s)} heard`;
     if (!current) return;
-    this.plane.show([current]);
+    this.plane.show([current], []);
     this.now.replaceChildren(...now([current], "the last seconds"));
   }
 
@@ -219,15 +219,24 @@ export class Panel {
     const changed = this.active === null || this.active.join() !== active.join();
     this.active = active;
     const heard = active.map((index) => this.segments[index]);
+    const past = pastOf(this.segments, time_s);
     this.board.show(time_s, changed ? spoken(time_s, heard) : null);
     this.board.keepInView();
     this.transcript.show(active, time_s, changed);
     if (this.recording.isLive) this.drawCurrent();
     else if (changed) {
-      this.plane.show(heard);
-      this.now.replaceChildren(...now(heard));
+      this.plane.show(heard, past);
+      const latest = past.reduce<Segment | null>((late, each) => (late && late.end_s > each.end_s ? late : each), null);
+      this.now.replaceChildren(...(heard.length || !latest ? now(heard) : now([latest], "last")));
     }
   }
+}
+
+/** What each speaker said last before a time. */
+function pastOf(segments: Segment[], time_s: number): Segment[] {
+  const latest = new Map<string | null, Segment>();
+  for (const segment of segments) if (segment.end_s <= time_s) latest.set(segment.speaker, segment);
+  return [...latest.values()];
 }
 
 function spoken(time_s: number, heard: Segment[]): string {
@@ -238,7 +247,7 @@ function spoken(time_s: number, heard: Segment[]): string {
 }
 
 function problemWords({ title, detail, given, valid, remedy }: Problem): HTMLElement {
-  const lines = [detail, ...[given, valid, remedy].filter((part) => part && !detail?.includes(part))];
-  const told = lines.filter((line) => line).map((line) => element("p", {}, line as string));
+  const lines = given ? [given, valid, remedy] : [detail, remedy];
+  const told = lines.filter((line) => line !== undefined).map((line) => element("p", {}, sentence(line)));
   return element("div", { class: "problem" }, element("h3", {}, title), ...told);
 }

@@ -17,14 +17,14 @@ export class Plane {
   private readonly points = drawn("g", { class: "points" });
   private readonly means = drawn("g");
   private readonly trails = drawn("g", { class: "head" });
-  private readonly heads = drawn("g", { class: "head" });
-  private readonly shown = new Map<string | null, SVGGElement>();
+  private readonly moving = drawn("g", { class: "head" });
+  private readonly heads = new Map<string | null, SVGGElement>();
   private segments: Segment[] = [];
 
   constructor(seek: (time_s: number) => void) {
     const label = "Valence and arousal of each judged segment; the table of the time line says the same in words";
     const view = { class: "plane", viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": label };
-    this.element = drawn("svg", view, ...frame(), this.trails, this.points, this.means, this.heads);
+    this.element = drawn("svg", view, ...frame(), this.trails, this.points, this.means, this.moving);
     this.points.addEventListener("click", (event) => {
       const point = (event.target as Element).closest<SVGElement>("[data-time]");
       if (point) seek(Number(point.dataset.time));
@@ -44,28 +44,37 @@ export class Plane {
     this.means.replaceChildren(...means.filter((each) => each !== null));
   }
 
-  /** Show what is heard: a head for each speaker, the interval about it, and the way it came. */
-  show(active: Segment[]): void {
+  /**
+   * Show what is heard: a head for each speaker, the interval about it, and the way it came; who is silent keeps a faint
+   * head where the last words, of `past`, were.
+   */
+  show(active: Segment[], past: Segment[]): void {
     const held = active.filter((segment) => placeOf(segment) !== null);
-    for (const [speaker, head] of this.shown) {
-      if (held.some((segment) => segment.speaker === speaker)) continue;
+    const speaking = held.map((segment) => segment.speaker);
+    const silent = past.filter((segment) => placeOf(segment) !== null && !speaking.includes(segment.speaker));
+    const shown = [...speaking, ...silent.map((segment) => segment.speaker)];
+    for (const [speaker, head] of this.heads) {
+      if (shown.includes(speaker)) continue;
       head.remove();
-      this.shown.delete(speaker);
+      this.heads.delete(speaker);
     }
     this.trails.replaceChildren(...held.flatMap((segment) => this.trail(segment)));
-    for (const segment of held) {
-      const [x, y] = placeOf(segment)!;
-      const head = this.shown.get(segment.speaker) ?? this.newHead(segment.speaker);
-      head.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
-      const name = held.length > 1 && segment.speaker !== null ? segment.speaker : "";
-      head.querySelector("text")!.textContent = name;
-    }
+    for (const segment of held) this.move(segment, false, held.length > 1);
+    for (const segment of silent) this.move(segment, true, false);
+  }
+
+  private move(segment: Segment, isPast: boolean, isNamed: boolean): void {
+    const [x, y] = placeOf(segment)!;
+    const head = this.heads.get(segment.speaker) ?? this.newHead(segment.speaker);
+    head.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+    head.classList.toggle("past", isPast);
+    head.querySelector("text")!.textContent = isNamed ? (segment.speaker ?? "") : "";
   }
 
   private newHead(speaker: string | null): SVGGElement {
     const head = drawn("g", { class: "mover" }, drawn("circle", { r: 8 }), drawn("text", { x: 12, y: -8 }));
-    this.shown.set(speaker, head);
-    this.heads.append(head);
+    this.heads.set(speaker, head);
+    this.moving.append(head);
     return head;
   }
 

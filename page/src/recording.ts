@@ -26,7 +26,7 @@ let count = 0;
 /** Tells of every change by an event `change`. */
 export class Recording extends EventTarget {
   readonly id = `recording-${count++}`;
-  state: State = "sending";
+  state: State = "queued";
   progress: number | null = null;
   segments: Segment[] = [];
   /** From the microphone: an estimate of the present, which has no part in the result. */
@@ -76,7 +76,7 @@ export class Recording extends EventTarget {
       waiting: this.waiting,
       queued: this.waiting || "waiting for its turn",
       decoding: "reading the sound",
-      judging: "listening",
+      judging: "judging",
       listening: "recording from the microphone",
       ending: "making the result",
       done: "done",
@@ -136,6 +136,7 @@ export class Recording extends EventTarget {
   cancel(): void {
     this.control.abort(new DOMException("cancelled", "AbortError"));
     this.drop();
+    if (this.isOnItsWay) this.change({ state: "cancelled" });
   }
 
   /** Let go of everything, here and at the service. */

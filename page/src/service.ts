@@ -4,6 +4,7 @@ import type { Format, Job, Model, Problem, Result, Segment } from "./shapes";
 
 const REPEATS = 6;
 const LONGEST_PAUSE_S = 20;
+const PASSING = [0, 429, 503]; // what may be otherwise in a moment: no answer, too much of this client, too much of all
 
 /** What the service refused, or that it did not answer, in words. */
 export class Refused extends Error {
@@ -19,8 +20,7 @@ export const unreachable = (): Refused =>
   new Refused({
     title: "The service does not answer",
     status: 0,
-    detail: "Nothing came back from the service.",
-    remedy: "Is it still running? Try again in a moment.",
+    detail: "Nothing came back: is it still running? Try again in a moment.",
   });
 
 export const address = (path: string): URL => new URL(path.replace(/^\//, ""), document.baseURI);
@@ -66,7 +66,20 @@ export async function ask(path: string, options: RequestInit = {}): Promise<Resp
   }
 }
 
-export const models = async (): Promise<Model[]> => (await (await ask("v1/models")).json()).models;
+/** Ask a service that may still be loading its model: a few times, when it says. */
+async function askPatiently(path: string): Promise<Response> {
+  for (let repeat = 1; ; repeat += 1) {
+    try {
+      return await ask(path);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.problem.status !== 503 || repeat > REPEATS) throw error;
+      await pause(error.retryAfter_s ?? 1);
+    }
+  }
+}
+
+export const models = async (): Promise<Model[]> => (await (await askPatiently("v1/models")).json()).models;
+export const cardOf = async ({ name }: Model): Promise<string> => (await ask(`v1/models/${encodeURIComponent(name)}/card`)).text();
 export const formats = async (): Promise<Format[]> => (await ask("v1/formats")).json();
 export const jobAt = async (link: string, signal?: AbortSignal): Promise<Job> => (await ask(link, { signal })).json();
 
@@ -98,7 +111,7 @@ export async function send(form: FormData, sending: Sending): Promise<Job> {
       if (!(error instanceof Refused)) throw error;
       const { status } = error.problem;
       if (status === 401 && (await askForKey(used !== null)) !== null) continue;
-      if (![429, 503].includes(status) || repeat > REPEATS) throw error;
+      if (status === 0 || !PASSING.includes(status) || repeat > REPEATS) throw error;
       const seconds = Math.min(LONGEST_PAUSE_S, error.retryAfter_s ?? 2 ** repeat);
       sending.waiting(seconds);
       await pause(seconds, sending.signal);
@@ -137,8 +150,9 @@ export async function follow(job: Job, following: Following): Promise<void> {
     try {
       if (await followed(job, following)) return;
     } catch (error) {
-      const isLost = !(error instanceof Refused) || error.problem.status === 0;
-      if (following.signal.aborted || !isLost || failures >= REPEATS) throw isLost && !following.signal.aborted ? unreachable() : error;
+      if (following.signal.aborted) throw error;
+      const isLost = !(error instanceof Refused) || PASSING.includes(error.problem.status);
+      if (!isLost || failures >= REPEATS) throw error instanceof Refused ? error : unreachable();
     }
     await pause(Math.min(LONGEST_PAUSE_S, 2 ** failures / 2), following.signal);
   }

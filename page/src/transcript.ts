@@ -6,6 +6,8 @@ import { jump } from "./tables";
 import { confidence, flagName, flagsOf, isJudged, othersOf, percent, reason, valueTold, whyNot } from "./words";
 
 export class Transcript {
+  /** Stands where no line is yet. */
+  readonly waiting = element("p", { class: "hint" }, "Words and estimates appear here as they are made.");
   readonly element = element("ol", { class: "transcript", tabindex: -1 });
   private drawn: string[] = [];
   private heard: Element[] = [];
@@ -24,6 +26,7 @@ export class Transcript {
       if (old) old.replaceWith(made);
       else this.element.append(made);
     });
+    this.waiting.hidden = segments.length > 0;
     while (this.element.children.length > segments.length) this.element.lastElementChild!.remove();
     this.drawn = wanted;
     if (!this.element.querySelector('[tabindex="0"]')) this.firstJump()?.setAttribute("tabindex", "0");

@@ -102,4 +102,7 @@ export const namedShares = (summary: Summary): [string, number][] => sharesOf(su
 export const meanTold = (summary: Summary, name: string): string =>
   name in summary.mean ? `${summary.mean[name].toFixed(2)} ± ${(summary.spread[name] ?? 0).toFixed(2)}` : "–";
 
+/** Words as a sentence: with a capital and a full stop. */
+export const sentence = (words: string): string => `${words[0]?.toUpperCase() ?? ""}${words.slice(1).replace(/[.!?]?$/, (end) => end || ".")}`;
+
 export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
