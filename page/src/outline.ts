@@ -17,7 +17,7 @@ export async function outlineOf(file: File): Promise<Outline> {
   if (file.size > LARGEST_BYTES) throw new Error("No waveform: the file is too large to be read here.");
   const context = new OfflineAudioContext(1, 1, RATE_HZ);
   const sound = await context.decodeAudioData(await file.arrayBuffer()).catch(() => {
-    throw new Error("No waveform: this browser cannot read this kind of file. The service can.");
+    throw new Error("No waveform: this browser cannot read this kind of file.");
   });
   const channels = Array.from({ length: sound.numberOfChannels }, (_, index) => sound.getChannelData(index));
   const count = Math.max(1, Math.min(PEAKS, Math.ceil(sound.duration * PEAKS_PER_S)));

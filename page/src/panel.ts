@@ -29,6 +29,7 @@ export class Panel {
   private readonly again: HTMLButtonElement;
   private readonly underWay: HTMLElement;
   private readonly problem = element("div", { role: "alert" });
+  private readonly missing = element("p", { class: "hint" });
   private readonly overview = element("div", { class: "overview" });
   private readonly now = element("div", { class: "now" });
   private readonly later = element("div", { class: "later" });
@@ -46,6 +47,7 @@ export class Panel {
   private drawn: unknown[] = [];
   private waits = false;
   private announced = "";
+  private told: Problem | null = null;
 
   constructor(
     readonly recording: Recording,
@@ -67,7 +69,7 @@ export class Panel {
     this.underWay = element("div", { class: "under-way" }, this.progress, this.state, this.stop, this.cancel);
     const planeSide = element("section", { class: "plane-side" }, element("h3", {}, "Valence and arousal"), this.plane.element, this.now);
     const wordsSide = element("section", { class: "words-side" }, element("h3", {}, "Transcript"), this.transcript.waiting, this.transcript.element);
-    this.body = element("div", { class: "body-of" }, this.player.element, this.board.element, element("div", { class: "sides" }, wordsSide, planeSide), this.later, this.table);
+    this.body = element("div", { class: "body-of" }, this.player.element, this.missing, this.board.element, element("div", { class: "sides" }, wordsSide, planeSide), this.later, this.table);
     const top = element("header", {}, this.title, element("div", { class: "actions" }, this.downloads.element, this.again, remove));
     this.element = element("article", { id, "aria-labelledby": `${id}-title` }, top, this.facts, this.underWay, this.problem, this.overview, this.body);
     this.element.addEventListener("click", (event) => this.jumped(event));
@@ -163,9 +165,10 @@ export class Panel {
     this.again.hidden = !recording.canBeJudgedAgain;
     this.downloads.element.hidden = !recording.result || (isOnItsWay && !isLive);
     if (hides) this.title.focus({ preventScroll: true });
-    const missing = recording.outlineMissing ? [element("p", { class: "hint" }, recording.outlineMissing)] : [];
-    if (problem && !this.problem.hasChildNodes()) this.problem.append(problemWords(problem));
-    if (!problem) this.problem.replaceChildren(...missing);
+    this.missing.textContent = recording.outlineMissing;
+    this.missing.hidden = recording.outlineMissing === null || !recording.result;
+    if (problem !== this.told) this.problem.replaceChildren(...(problem ? [problemWords(problem)] : []));
+    this.told = problem;
     this.tell(state === "done" ? this.summed() : told);
   }
 

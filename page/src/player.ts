@@ -102,7 +102,7 @@ export class Player {
     if (!this.audio.getAttribute("src")) return;
     this.isPlayable = false;
     this.show();
-    this.hint.textContent = "This browser cannot play this kind of file. The service can read it all the same.";
+    this.hint.textContent = "This browser cannot play this kind of file; what was heard in it is here all the same.";
   }
 
   private show(): void {
