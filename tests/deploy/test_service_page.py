@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = "http://127.0.0.1:8000"
-NUMBER = re.compile(r"\d+\.\d+|,\d+|\b0\.\d+\b")
+NUMBER = re.compile(r"\d+[.,]\d+")
 
 
 def examples() -> list[tuple[str, str]]:
