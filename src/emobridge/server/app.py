@@ -74,7 +74,8 @@ def _add_routes(app: FastAPI) -> None:
     _route(app, "GET", "/v1/jobs/{job}/result", jobs_api.get_result, {200: done}, schema.OF_RESULT)
     named = "/v1/jobs/{job}/result.{extension}"
     _route(app, "GET", named, jobs_api.get_result_as, {200: done}, schema.OF_RESULT)
-    events = {200: schema.of_text("text/event-stream", "Events progress, segments, done, failed, restarted.")}
+    names = ("progress", "segments", "done", "failed", "restarted")
+    events = {200: schema.of_events(names, "What becomes of the job, as it happens.")}
     _route(app, "GET", "/v1/jobs/{job}/events", jobs_api.get_events, events, schema.OF_EVENTS)
     sound = {200: schema.of_text("application/octet-stream", "The recording as it was sent.")}
     _route(app, "GET", "/v1/jobs/{job}/recording", jobs_api.get_recording, sound, schema.OF_JOB)

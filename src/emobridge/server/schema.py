@@ -200,6 +200,12 @@ def of_result() -> dict[str, Any]:
     return {"description": "The result, in the format that was asked for.", "content": content}
 
 
+def of_events(names: tuple[str, ...], told: str) -> dict[str, Any]:
+    """Return what OpenAPI says of an answer of server-sent events; the schema is that of one of them."""
+    event = _object({"event": {"enum": list(names)}, "data": TEXT}, "An event; `data` is JSON.")
+    return {"description": told, "content": {"text/event-stream": {"schema": event}}}
+
+
 def of_text(media_type: str, told: str) -> dict[str, Any]:
     """Return what OpenAPI says of an answer in text."""
     return {"description": told, "content": {media_type: {"schema": TEXT}}}
