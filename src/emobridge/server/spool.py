@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import itertools
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from typing import Self
 from emobridge.errors import SettingsError
 from emobridge.server.problems import Problem
 
-UPLOADS, DECODED, SPARE, DATABASE, LOCK = "uploads", "decoded", "spare", "jobs.sqlite", "lock"
+UPLOADS, DECODED, DATABASE, LOCK = "uploads", "decoded", "jobs.sqlite", "lock"
 
 
 class Spool:
@@ -22,9 +21,6 @@ class Spool:
 
     Room is counted: what is written reserves it first, and `room_to_decode` holds back what the sound of one recording
     may take, so that uploads alone can never fill the disk to where nothing can be judged any more.
-
-    Folders that a job has done with are emptied and kept for the next: on some file systems making and deleting one
-    takes milliseconds, in which the service does nothing else.
 
     Args:
         folder: of the service; it is made where it is not there.
@@ -44,14 +40,12 @@ class Spool:
         self._most_bytes = most_bytes
         self._decoded_bytes = decoded_bytes
         self._sizes: dict[str, int] = {}
-        self._spare: list[Path] = []
-        self._numbers = itertools.count()
         self._freed = asyncio.Event()
         self._used_bytes = 0
         self._decoding = 0
         self.database_bytes = 0
         try:
-            for each in (folder, folder / UPLOADS, folder / DECODED, folder / SPARE):
+            for each in (folder, folder / UPLOADS, folder / DECODED):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -80,9 +74,8 @@ class Spool:
 
     def recover(self, known: set[str]) -> None:
         """Delete what no known job has, and count what the others have."""
-        for name in (DECODED, SPARE):
-            shutil.rmtree(self._folder / name)
-            (self._folder / name).mkdir(mode=0o700)
+        shutil.rmtree(self._folder / DECODED)
+        (self._folder / DECODED).mkdir(mode=0o700)
         for path in (self._folder / UPLOADS).iterdir():
             if path.name in known:
                 self._sizes[path.name] = sum(file.stat().st_size for file in path.iterdir())
@@ -96,7 +89,7 @@ class Spool:
 
     def open(self, job: str) -> None:
         """Make the folder of a job."""
-        self._make(self.folder_of(job))
+        self.folder_of(job).mkdir(mode=0o700)
         self._sizes[job] = 0
 
     def create(self, job: str, name: str, most_bytes: int) -> "SpoolFile":
@@ -125,7 +118,7 @@ class Spool:
         size_bytes = self._sizes.pop(job, None)
         if size_bytes is None:
             return
-        self._delete(self.folder_of(job))
+        _delete(self.folder_of(job))
         self._free(size_bytes)
 
     @asynccontextmanager
@@ -141,33 +134,12 @@ class Spool:
         self._used_bytes += self._decoded_bytes
         room = DecodedRoom(self, self._folder / DECODED / job, self._decoded_bytes)
         try:
-            self._make(room.folder)
+            room.folder.mkdir(mode=0o700)
             yield room
         finally:
-            self._delete(room.folder)
+            _delete(room.folder)
             self._decoding -= 1
             self._free(room.held_bytes)
-
-    def _make(self, folder: Path) -> None:
-        if self._spare:
-            self._spare.pop().rename(folder)
-        else:
-            folder.mkdir(mode=0o700)
-
-    def _delete(self, folder: Path) -> None:
-        """Delete a folder of plain files, or whatever else a decoder that was taken over left in it."""
-        spare = self._folder / SPARE / str(next(self._numbers))
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                with os.scandir(folder) as entries:
-                    names = [entry.path for entry in entries]
-                for name in names:
-                    os.unlink(name)  # noqa: PTH108
-            except OSError:
-                shutil.rmtree(folder)
-                return
-            folder.rename(spare)
-            self._spare.append(spare)
 
     def _free(self, count_bytes: int) -> None:
         self._used_bytes -= count_bytes
@@ -237,3 +209,13 @@ class SpoolFile:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder of plain files, in few system calls."""
+    with contextlib.suppress(FileNotFoundError):
+        with os.scandir(folder) as entries:
+            names = [entry.path for entry in entries]
+        for name in names:
+            os.unlink(name)  # noqa: PTH108
+        folder.rmdir()
