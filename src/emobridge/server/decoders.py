@@ -3,15 +3,14 @@
 import asyncio
 import json
 import logging
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from emobridge.errors import AudioError, EmobridgeError
+from emobridge.errors import AudioError, EmobridgeError, one_line
 from emobridge.server.children import Child, ChildLost, start_child
 from emobridge.server.decoded import Decoded, Limit, Limits, Wanted
-from emobridge.server.messages import as_error
+from emobridge.server.messages import ServiceFault, as_error
 
 MODULE = "emobridge.server.decoder_process"
 MOST_REPLY_BYTES = 2**16
@@ -61,6 +60,11 @@ class Decoders:
         self._served: dict[Child, int] = {}
         self._changing: set[asyncio.Task[None]] = set()
 
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes."""
+        return [child.pid for child in self._served]
+
     async def start(self) -> None:
         """Start the processes.
 
@@ -91,6 +95,7 @@ class Decoders:
             AudioError: it cannot be read.
             MissingExtraError: its format needs an extra.
             LimitError: it is longer, has more channels, or takes more time, memory or disk than it may.
+            ServiceFault: a mistake of ours.
         """
         request = {"upload": str(upload), "into": str(into), "name": name, **asdict(wanted)}
         child = await self._idle.get()
@@ -118,15 +123,14 @@ class Decoders:
             raise self._exceeded(reply["limit"], name)
         duration_s, channels = reply.get("duration_s"), reply.get("channels")
         if (
-            isinstance(duration_s, float)
-            and math.isfinite(duration_s)
+            type(duration_s) is float
             and 0.0 < duration_s <= self._limits.max_duration_s
-            and isinstance(channels, int)
+            and type(channels) is int
             and 1 <= channels <= self._limits.max_channels
         ):
             return Decoded(into, duration_s, channels)
-        logger.error("a decoder failed: %s", reply.get("fault", "a reply that is none"))
-        raise AudioError(f"'{name}' could not be decoded", "a fault of the service", "send it again")
+        logger.error("a decoder failed: %.99s", one_line(str(reply.get("fault"))))
+        raise ServiceFault(f"'{name}' could not be decoded", "a fault of the service", "send it again")
 
     def _exceeded(self, limit: Limit, name: str) -> LimitError:
         limits = self._limits

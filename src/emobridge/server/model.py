@@ -17,7 +17,7 @@ from typing import Any
 from emobridge.errors import EmobridgeError
 from emobridge.server.children import Child, ChildLost, start_child
 from emobridge.server.decoded import Decoded, Wanted
-from emobridge.server.messages import Message, as_error
+from emobridge.server.messages import Message, ServiceFault, as_error
 
 MODULE = "emobridge.server.model_process"
 MOST_REPLY_BYTES = 2**30  # what it says is believed: ten hours of dense speech are some 20 MB
@@ -32,10 +32,6 @@ logger = logging.getLogger(__name__)
 
 class ModelLost(Exception):  # noqa: N818
     """The process of the model died with this in hand, or is not there; the same may be asked again."""
-
-
-class ModelFault(EmobridgeError):  # noqa: N818
-    """What is wrong is the model, or this service, and not what was asked."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ class Model:
 
         Raises:
             EmobridgeError: a mistake of who asked.
-            ModelFault: a mistake of ours.
+            ServiceFault: a mistake of ours.
             ModelLost: the process died, or was not there for `START_S`.
         """
         await self._there()
@@ -165,7 +161,7 @@ class Model:
         Raises:
             AudioError: the rate is none that a recording has.
             LabelError: the model has no such view.
-            ModelFault, ModelLost: as `judge`.
+            ServiceFault, ModelLost: as `judge`.
         """
         child = await self._there()
         stream = LiveStream(self, child, next(self._numbers))
@@ -266,7 +262,7 @@ class Model:
             return
         if "fault" in head:
             fault = as_error(head["fault"])
-            asked.answer.set_exception(ModelFault(fault.given, fault.valid, fault.remedy))
+            asked.answer.set_exception(ServiceFault(fault.given, fault.valid, fault.remedy))
             return
         try:
             if asked.heard is not None:
@@ -296,7 +292,7 @@ class LiveStream:
 
         Raises:
             AudioError: they are no finite samples.
-            ModelFault, ModelLost: as `Model.judge`; all that was pushed is lost then.
+            ServiceFault, ModelLost: as `Model.judge`; all that was pushed is lost then.
         """
         events: list[dict[str, Any]] = (await self.ask("push", {}, pcm)).head["events"]
         return events
@@ -306,7 +302,7 @@ class LiveStream:
 
         Raises:
             AudioError: nothing was pushed.
-            ModelFault, ModelLost: as `push`.
+            ServiceFault, ModelLost: as `push`.
         """
         return (await self.ask("finish", {})).raw
 
