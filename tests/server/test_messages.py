@@ -56,20 +56,21 @@ def read_all(content: bytes, most_bytes: int = MOST_BYTES) -> list[Message | str
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(heads, st.binary(max_size=50)), max_size=3))
 def test_what_is_sent_arrives_in_order(run: Run, sent: list[tuple[dict[str, Any], bytes]]) -> None:
     content = b"".join(packed(head, raw) for head, raw in sent)
     assert received(run, content, 2**20) == read_all(content, 2**20) == [Message(head, raw) for head, raw in sent]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | st.builds(lambda sizes, rest: LENGTHS.pack(*sizes) + rest,
        st.tuples(st.integers(0, 40), st.integers(0, 40)), st.binary(max_size=90)))  # fmt: skip
 def test_whatever_comes_is_a_message_or_refused_the_same_both_ways(run: Run, content: bytes) -> None:
     assert received(run, content) == read_all(content)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(heads, st.binary(max_size=20), st.data())
 def test_a_message_that_is_cut_short_is_refused(
     run: Run, head: dict[str, Any], raw: bytes, data: st.DataObject
