@@ -94,8 +94,8 @@ def decoders(run: Run) -> Iterator[Decoders]:
 
 
 @pytest.fixture(scope="module")
-def model(run: Run, toy_bundle: Path) -> Iterator[Model]:
-    shared = Model(toy_bundle, threads=2)
+def model(run: Run, toy_bundle: Path, decoders: Decoders) -> Iterator[Model]:
+    shared = Model(toy_bundle, threads=2, decoders=decoders)
     run(shared.start())
     yield shared
     run(shared.stop())
@@ -262,9 +262,9 @@ def test_what_is_told_raises_to_who_asked_alone(run: Run, model: Model, tmp_path
     assert b'"dog"' in run(model.judge(JudgeTask("dog", transcript="the dog"), Told()))
 
 
-def test_no_model_is_told_at_the_start(run: Run, tmp_path: Path) -> None:
+def test_no_model_is_told_at_the_start(run: Run, decoders: Decoders, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="a model is a directory"):
-        run(Model(tmp_path / "nothing", 1).start())
+        run(Model(tmp_path / "nothing", 1, decoders=decoders).start())
 
 
 def test_it_tells_what_the_model_is(model: Model, toy_bundle: Path) -> None:
@@ -275,12 +275,12 @@ def test_it_tells_what_the_model_is(model: Model, toy_bundle: Path) -> None:
     assert model.card == (toy_bundle / "README.md").read_text(encoding="utf-8")
 
 
-def test_who_goes_away_makes_room(run: Run, toy_bundle: Path, tmp_path: Path) -> None:
+def test_who_goes_away_makes_room(run: Run, toy_bundle: Path, decoders: Decoders, tmp_path: Path) -> None:
     """One recording at a time: what came first, of an hour, is abandoned, and what came next is judged long before."""
     hour = raw_sound(np.tile(np.random.default_rng(0).normal(0, 0.1, RATE_HZ).astype(np.float32), 3_600), tmp_path)
 
     async def abandon() -> float:
-        model, told = Model(toy_bundle, threads=1), Told()
+        model, told = Model(toy_bundle, threads=1, decoders=decoders), Told()
         await model.start()
         first = asyncio.create_task(model.judge(JudgeTask("hour", hour), told))
         await told.first.wait()
@@ -299,10 +299,10 @@ def test_who_goes_away_makes_room(run: Run, toy_bundle: Path, tmp_path: Path) ->
 
 
 def test_a_model_that_is_killed_loses_what_it_had_and_the_same_can_be_asked_again(
-    run: Run, toy_bundle: Path, folder: Path, expected: dict[str, Any], is_running: Callable[[int], bool]
+    run: Run, toy_bundle: Path, decoders: Decoders, expected: dict[str, Any], is_running: Callable[[int], bool]
 ) -> None:
     async def kill() -> None:
-        model = Model(toy_bundle, threads=1)
+        model = Model(toy_bundle, threads=1, decoders=decoders)
         await model.start()
         assert model.ready
         pid = model.pid
@@ -338,7 +338,8 @@ from pathlib import Path
 from emobridge.server.decoders import Decoders
 from emobridge.server.model import Model
 async def main():
-    model, decoders = Model(Path(sys.argv[1]), 1), Decoders(2, 2**30, 9.0, 9.0, 2, 2**20)
+    decoders = Decoders(2, 2**30, 9.0, 9.0, 2, 2**20)
+    model = Model(Path(sys.argv[1]), 1, decoders=decoders)
     await asyncio.gather(model.start(), decoders.start())
     print(model.pid, *decoders.pids, flush=True)
     await asyncio.sleep(600)
