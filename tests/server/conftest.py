@@ -5,7 +5,7 @@ import contextlib
 import io
 import json
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,8 @@ class Served:
     def files(self) -> list[str]:
         """What lies in the folders of uploads and decoded sound."""
         folder = self.service.settings.folder
-        return [str(path.relative_to(folder)) for kind in ("uploads", "decoded") for path in (folder / kind).rglob("*")]
+        found = [path for kind in ("uploads", "decoded") for path in (folder / kind).rglob("*")]
+        return [str(path.relative_to(folder)) for path in found if path.is_file()]
 
 
 @pytest.fixture
@@ -160,3 +161,27 @@ def sound() -> Callable[..., bytes]:
         return content.getvalue()
 
     return make
+
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """A function (coroutine) -> what it returns."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(scope="session")
+def is_running() -> Callable[[int], bool]:
+    """A function (process id) -> whether there is such a process that has not ended."""
+
+    def check(pid: int) -> bool:
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return status.rpartition(")")[2].split()[0] != "Z"
+
+    return check

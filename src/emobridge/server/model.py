@@ -10,14 +10,15 @@ import itertools
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emobridge.errors import EmobridgeError
 from emobridge.server.children import Child, ChildLost, start_child
 from emobridge.server.decoded import Decoded, Wanted
-from emobridge.server.messages import Message, as_error
+from emobridge.server.decoders import Decoders
+from emobridge.server.messages import Message, ServiceFault, as_error
 
 MODULE = "emobridge.server.model_process"
 MOST_REPLY_BYTES = 2**30  # what it says is believed: ten hours of dense speech are some 20 MB
@@ -32,10 +33,6 @@ logger = logging.getLogger(__name__)
 
 class ModelLost(Exception):  # noqa: N818
     """The process of the model died with this in hand, or is not there; the same may be asked again."""
-
-
-class ModelFault(EmobridgeError):  # noqa: N818
-    """What is wrong is the model, or this service, and not what was asked."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +72,25 @@ class Model:
         threads: recordings that are judged at a time.
         batch_size: requests that are sent to the process together, at most.
         batch_wait_ms: how long the first of them waits for others, at most.
+        decoders: who reads the files of words and turns, which are strangers' as recordings are.
 
     Attributes:
         about: of the model, as ``/v1/models`` shows it; there once `start` has returned.
         card: the model card, in Markdown; as `about`.
     """
 
-    def __init__(self, bundle: Path | None, threads: int, batch_size: int = 8, batch_wait_ms: float = 3.0) -> None:
+    def __init__(
+        self,
+        bundle: Path | None,
+        threads: int,
+        batch_size: int = 8,
+        batch_wait_ms: float = 3.0,
+        *,
+        decoders: Decoders,
+    ) -> None:
         self.about: dict[str, Any] = {}
         self.card = ""
+        self._decoders = decoders
         self._settings = json.dumps({"bundle": None if bundle is None else str(bundle), "threads": threads})
         self._batch_size = batch_size
         self._batch_wait_s = batch_wait_ms / 1000
@@ -139,14 +146,15 @@ class Model:
                 as in the result; in order of time within a channel.
 
         Raises:
-            EmobridgeError: a mistake of who asked.
-            ModelFault: a mistake of ours.
+            EmobridgeError: a mistake of who asked; LimitError for a file that takes too much to read.
+            ServiceFault: a mistake of ours.
             ModelLost: the process died, or was not there for `START_S`.
         """
+        request = await self._as_request(task)
         await self._there()
         number = next(self._numbers)
         answer = self._expect(number, heard)
-        self._batch.append(_as_request(number, task))
+        self._batch.append({"id": number, **request})
         if len(self._batch) >= self._batch_size:
             self._send_batch()
         elif self._sending is None:
@@ -165,7 +173,7 @@ class Model:
         Raises:
             AudioError: the rate is none that a recording has.
             LabelError: the model has no such view.
-            ModelFault, ModelLost: as `judge`.
+            ServiceFault, ModelLost: as `judge`.
         """
         child = await self._there()
         stream = LiveStream(self, child, next(self._numbers))
@@ -187,6 +195,23 @@ class Model:
             return await answer
         finally:
             self._asked.pop(number, None)
+
+    async def _as_request(self, task: JudgeTask) -> dict[str, Any]:
+        """Return a task as the process takes it: no file in it but raw sound."""
+        plain = {"name": task.name, "channel": task.channel, "categories": task.categories, "beside": None}
+        sound = task.decoded
+        decoded = sound and {"folder": str(sound.folder), "duration_s": sound.duration_s, "channels": sound.channels}
+        transcript = task.transcript if isinstance(task.transcript, Path) else None
+        # Without sound nobody speaks at any time, and who does is not looked at.
+        speakers = task.speakers if isinstance(task.speakers, Path) and sound is not None else None
+        if transcript is not None or speakers is not None:
+            plain["beside"] = await self._decoders.read(transcript, speakers, task.name)
+        return {
+            **plain,
+            "decoded": decoded,
+            "text": task.transcript if isinstance(task.transcript, str) else None,
+            "speakers": None if isinstance(task.speakers, Path) else task.speakers,
+        }
 
     def _expect(self, number: int, heard: Heard | None = None) -> asyncio.Future[Message]:
         answer = asyncio.get_running_loop().create_future()
@@ -266,7 +291,7 @@ class Model:
             return
         if "fault" in head:
             fault = as_error(head["fault"])
-            asked.answer.set_exception(ModelFault(fault.given, fault.valid, fault.remedy))
+            asked.answer.set_exception(ServiceFault(fault.given, fault.valid, fault.remedy))
             return
         try:
             if asked.heard is not None:
@@ -296,7 +321,7 @@ class LiveStream:
 
         Raises:
             AudioError: they are no finite samples.
-            ModelFault, ModelLost: as `Model.judge`; all that was pushed is lost then.
+            ServiceFault, ModelLost: as `Model.judge`; all that was pushed is lost then.
         """
         events: list[dict[str, Any]] = (await self.ask("push", {}, pcm)).head["events"]
         return events
@@ -306,7 +331,7 @@ class LiveStream:
 
         Raises:
             AudioError: nothing was pushed.
-            ModelFault, ModelLost: as `push`.
+            ServiceFault, ModelLost: as `push`.
         """
         return (await self.ask("finish", {})).raw
 
@@ -317,12 +342,3 @@ class LiveStream:
     async def ask(self, what: str, more: dict[str, Any], raw: bytes = b"") -> Message:
         """Return the answer of the process; for this module."""
         return await self._model.ask(self._child, {"do": what, "stream": self._number, **more}, raw)
-
-
-def _as_request(number: int, task: JudgeTask) -> dict[str, Any]:
-    """Return a task as the process takes it, ``paths`` being what of it is a file and no text."""
-    plain = asdict(task)
-    paths = {key: str(plain[key]) for key in ("transcript", "speakers") if isinstance(plain[key], Path)}
-    if task.decoded is not None:
-        plain["decoded"]["folder"] = str(task.decoded.folder)
-    return {"id": number, "paths": paths, **plain, **paths}
