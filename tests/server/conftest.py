@@ -119,7 +119,8 @@ class Served:
     def files(self) -> list[str]:
         """What lies in the folders of uploads and decoded sound."""
         folder = self.service.settings.folder
-        return [str(path.relative_to(folder)) for kind in ("uploads", "decoded") for path in (folder / kind).rglob("*")]
+        found = [path for kind in ("uploads", "decoded") for path in (folder / kind).rglob("*")]
+        return [str(path.relative_to(folder)) for path in found if path.is_file()]
 
 
 @pytest.fixture
