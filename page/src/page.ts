@@ -195,6 +195,7 @@ function prepareTheme(): void {
     localStorage.setItem("emobridge-theme", root.dataset.theme);
     show();
   });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   show();
 }
 

@@ -68,8 +68,8 @@ export class Panel {
     this.progress.setAttribute("aria-label", `Progress of ${name}`);
     this.underWay = element("div", { class: "under-way" }, this.progress, this.state, this.stop, this.cancel);
     const planeSide = element("section", { class: "plane-side" }, element("h3", {}, "Valence and arousal"), this.plane.element, this.now);
-    const wordsSide = element("section", { class: "words-side" }, element("h3", {}, "Transcript"), this.transcript.waiting, this.transcript.element);
-    this.body = element("div", { class: "body-of" }, this.player.element, this.missing, this.board.element, element("div", { class: "sides" }, wordsSide, planeSide), this.later, this.table);
+    const wordsSide = element("section", { class: "words-side" }, element("h3", {}, "Transcript"), this.transcript.waiting, this.transcript.element, this.later);
+    this.body = element("div", { class: "body-of" }, this.player.element, this.missing, this.board.element, element("div", { class: "sides" }, wordsSide, planeSide), this.table);
     const top = element("header", {}, this.title, element("div", { class: "actions" }, this.downloads.element, this.again, remove));
     this.element = element("article", { id, "aria-labelledby": `${id}-title` }, top, this.facts, this.underWay, this.problem, this.overview, this.body);
     this.element.addEventListener("click", (event) => this.jumped(event));

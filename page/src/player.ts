@@ -30,10 +30,13 @@ export class Player {
     const rates = RATES.map((rate) => element("option", { value: rate, selected: rate === 1 }, `${rate}×`));
     const rate = element("select", { "aria-label": "Speed" }, ...rates);
     rate.addEventListener("change", () => (this.audio.playbackRate = Number(rate.value)));
+    const word = () => element("span", { class: "long" }, "segment");
     const steps = [
-      button("◂ segment", () => acts.step(-1), { title: "Previous segment (Page Up on the time line)" }),
-      button("segment ▸", () => acts.step(1), { title: "Next segment (Page Down on the time line)" }),
+      button("◂", () => acts.step(-1), { "aria-label": "Previous segment", title: "Previous segment (Page Up on the time line)" }),
+      button("", () => acts.step(1), { "aria-label": "Next segment", title: "Next segment (Page Down on the time line)" }),
     ];
+    steps[0].append(word());
+    steps[1].append(word(), "▸");
     const zooms = [
       button("−", () => acts.zoom(1 / 2), { "aria-label": "Zoom out", title: "Zoom out (− on the time line)" }),
       button("+", () => acts.zoom(2), { "aria-label": "Zoom in", title: "Zoom in (+ on the time line)" }),

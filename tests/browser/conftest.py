@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SAMPLE = Path(emobridge.__file__).parent / "sample" / "two_speakers.flac"
 START_S = 60.0
+TIMEOUT_MS = 30_000  # a machine may be busy with other things
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -90,6 +91,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     microphone = tmp_path_factory.mktemp("microphone") / "microphone.wav"
     soundfile.write(microphone, *soundfile.read(SAMPLE, dtype="int16"))
+    sync_api.expect.set_options(timeout=TIMEOUT_MS)
     heard = f"--use-file-for-fake-audio-capture={microphone}"
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=[*FLAGS, heard])
@@ -115,7 +117,7 @@ def open_page(chromium: "Browser", service: str, tmp_path: Path) -> Iterator[Cal
     def open_page(width: int = 1360, height: int = 900, expect: str | None = None, **options: Any) -> "Page":
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
         page.on("console", told)
         page.on("pageerror", lambda error: complaints.append(str(error)))

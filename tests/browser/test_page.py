@@ -214,6 +214,19 @@ def test_words_alone_are_judged_and_never_become_markup(page: Page) -> None:
     assert article.locator("img").count() == 0
 
 
+def test_what_is_learned_later_is_used_when_it_is_judged_again(page: Page, sample: Path) -> None:
+    article = give(page, sample)
+    expect(article.locator(".strips .lane")).to_have_count(1)
+    page.locator("summary", has_text="Words, speakers, categories").click()
+    page.select_option("#speakers", "2")
+    page.select_option("#categories", "four")
+    article.get_by_role("button", name="Judge again").click()
+    expect(article.locator(".strips .lane")).to_have_count(2)
+    expect(article.locator(".headline")).to_be_visible()
+    article.get_by_role("slider").press("PageDown")
+    expect(article.locator(".now dt.set, .now dl:first-of-type dt")).to_have_count(4)
+
+
 def test_two_recordings_stand_side_by_side(page: Page, sample: Path, long_recording: Path) -> None:
     give(page, long_recording)
     give(page, sample)
