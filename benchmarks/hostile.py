@@ -197,7 +197,7 @@ def wrong_type(chance: Random, seeds: Seeds) -> Upload:
         (seeds["wav"], b"audio/wav", (b"Accept: text/nonsense",)),
         (seeds["wav"], b"audio/wav", (b"Accept: " + b"text/csv;q=x," * 500,)),
         (seeds["wav"], b"audio/wav", (b"Prefer: wait=-1, respond-async, wait=1e99",)),
-        (seeds["wav"], b"audio/wav", (b"Authorization: Bearer \xff\x00",)),
+        (seeds["wav"], b"audio/wav", (b"Authorization: Bearer \xff\xfe",)),
         (seeds["wav"], b"audio/wav", (b"Origin: https://elsewhere.example",)),
     )
     sent, type_, more = chance.choice(bodies)

@@ -99,13 +99,13 @@ class Service:
         return found
 
     def children(self, module: str) -> list[int]:
-        """Return the process ids of the children that run a module."""
+        """Return the process ids of all that run a module, of all for an empty name."""
         return [number for number, command in self.processes().items() if module in command]
 
-    def resident_mb(self) -> float:
-        """Return the memory that all its processes hold now, in MB; what they share counts in each."""
+    def resident_mb(self, module: str = "") -> float:
+        """Return the memory that its processes (that run a module) hold now, in MB; what they share counts in each."""
         pages = 0
-        for number in self.processes():
+        for number in self.children(module):
             with contextlib.suppress(OSError):
                 pages += int(Path(f"/proc/{number}/statm").read_text(encoding="ascii").split()[1])
         return pages * PAGE_BYTES / 1e6
