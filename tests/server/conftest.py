@@ -20,7 +20,6 @@ from emobridge.server.model import JudgeTask, ModelLost
 from emobridge.server.service import Service
 from emobridge.server.settings import read_settings
 
-
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
