@@ -1,4 +1,5 @@
-"""A service in this process, behind decoders and a model that do as they are told."""
+"""Shared fixtures: a service in this process, behind decoders and a model that do as they are told; and one event loop
+for the tests of a module, in which child processes live on between them."""
 
 import asyncio
 import contextlib
@@ -18,6 +19,8 @@ from emobridge.server.decoded import Decoded, Wanted
 from emobridge.server.model import JudgeTask, ModelLost
 from emobridge.server.service import Service
 from emobridge.server.settings import read_settings
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class ObedientDecoders:
@@ -161,9 +164,6 @@ def sound() -> Callable[..., bytes]:
         return content.getvalue()
 
     return make
-
-
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @pytest.fixture(scope="module")

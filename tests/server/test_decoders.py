@@ -183,6 +183,19 @@ def test_what_goes_beyond_a_limit_is_refused_and_the_next_file_is_decoded(
     assert run(both()).duration_s == 0.5
 
 
+def test_words_that_take_too_much_memory_are_refused(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "words.json"
+    path.write_text('{"segments": [' + '{"text": "a", "start": 0.0, "end": 1.0},' * 200_000 + "0]}", encoding="utf-8")
+
+    async def read() -> None:
+        async with decoding(memory_bytes=2**27) as decoders:
+            with pytest.raises(LimitError) as caught:
+                await decoders.read(path, None, "x")
+            assert caught.value.limit == "memory"
+
+    run(read())
+
+
 @pytest.mark.parametrize("how", ["time", "death", "cancelled"])
 def test_a_process_that_hangs_or_dies_is_replaced(
     run: Run, good: Path, tmp_path: Path, into: Path, is_running: Callable[[int], bool], how: str

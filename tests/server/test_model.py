@@ -18,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from emobridge.errors import AudioError, BundleError, EmobridgeError, LabelError, TranscriptError
+from emobridge.server import model as module
 from emobridge.server.children import ENVIRONMENT
 from emobridge.server.decoded import Decoded
 from emobridge.server.decoders import Decoders
@@ -246,6 +247,34 @@ def test_what_is_wrong_is_told_without_a_path(
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            "",
+            "3",
+            "[]",
+            "[" * 9_000,
+            '{"transcript": 3}',
+            '{"transcript": {"spans": [{"texts": ""}]}}',
+            '{"turns": [{}]}',
+        ),
+        '{"transcript": {"spans": [{"text": 5}], "language": 3}}',
+        '{"turns": [{"start_s": 1.0, "end_s": "x"}]}',
+    ],
+)
+def test_words_from_a_decoder_that_was_taken_over_harm_nobody(
+    run: Run, model: Model, decoders: Decoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    async def read(*_: object) -> str:
+        return said
+
+    monkeypatch.setattr(decoders, "read", read)
+    decoded = raw_sound(np.zeros(RATE_HZ, np.float32), tmp_path)
+    with pytest.raises(ServiceFault, match=r"an unexpected \w+Error; report it"):
+        run(model.judge(JudgeTask("x", decoded, tmp_path / "words.srt", tmp_path / "turns.rttm"), Told()))
+
+
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo, Path.mkdir])
 def test_what_is_no_file_of_sound_is_not_read(run: Run, model: Model, tmp_path: Path, make: Callable[..., Any]) -> None:
     make(tmp_path / f"{RATE_HZ}-mean.f32")
@@ -275,27 +304,31 @@ def test_it_tells_what_the_model_is(model: Model, toy_bundle: Path) -> None:
     assert model.card == (toy_bundle / "README.md").read_text(encoding="utf-8")
 
 
-def test_who_goes_away_makes_room(run: Run, toy_bundle: Path, decoders: Decoders, tmp_path: Path) -> None:
-    """One recording at a time: what came first, of an hour, is abandoned, and what came next is judged long before."""
+def processor_s(pid: int | None) -> float:
+    """Return the processor time that a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_who_goes_away_takes_no_more_time(run: Run, toy_bundle: Path, decoders: Decoders, tmp_path: Path) -> None:
     hour = raw_sound(np.tile(np.random.default_rng(0).normal(0, 0.1, RATE_HZ).astype(np.float32), 3_600), tmp_path)
 
     async def abandon() -> float:
-        model, told = Model(toy_bundle, threads=1, decoders=decoders), Told()
+        model, told = Model(toy_bundle, threads=1, decoders=decoders), [Told() for _ in range(3)]
         await model.start()
-        first = asyncio.create_task(model.judge(JudgeTask("hour", hour), told))
-        await told.first.wait()
-        second = asyncio.create_task(model.judge(JudgeTask("second", hour), Told()))
-        await asyncio.sleep(0.05)
+        before_s = processor_s(model.pid)
+        first, second = [asyncio.create_task(model.judge(JudgeTask("hour", hour), each)) for each in told[:2]]
+        await told[0].first.wait()
         for task in (first, second):
             task.cancel()
-        third = Told()
-        last = asyncio.create_task(model.judge(JudgeTask("last", hour), third))
-        await asyncio.wait_for(third.first.wait(), 20.0)
+        last = asyncio.create_task(model.judge(JudgeTask("last", hour), told[2]))
+        await told[2].first.wait()
+        taken_s = processor_s(model.pid) - before_s
         last.cancel()
         await model.stop()
-        return told.shares[-1]
+        return taken_s
 
-    assert run(abandon()) < 1.0
+    assert run(abandon()) < 3.0  # an hour takes more than ten
 
 
 def test_a_model_that_is_killed_loses_what_it_had_and_the_same_can_be_asked_again(
@@ -330,6 +363,25 @@ def test_a_model_that_is_killed_loses_what_it_had_and_the_same_can_be_asked_agai
         assert not is_running(pid)
 
     run(kill())
+
+
+def test_a_model_that_hangs_is_killed(
+    run: Run, toy_bundle: Path, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STALLED_S", 0.5)
+
+    async def hang() -> None:
+        model = Model(toy_bundle, threads=1, decoders=decoders)
+        await model.start()
+        await asyncio.sleep(1.0)  # nothing is in hand: it may be silent
+        assert model.ready
+        assert model.pid is not None
+        os.kill(model.pid, signal.SIGSTOP)
+        with pytest.raises(ModelLost, match="SIGKILL"):
+            await model.judge(JudgeTask("x", transcript="the dog"), Told())
+        await model.stop()
+
+    run(hang())
 
 
 SERVE = """

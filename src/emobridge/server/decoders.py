@@ -200,7 +200,7 @@ class Decoders:
                 await asyncio.sleep(AGAIN_S)
 
     async def _new(self) -> Child:
-        child = await start_child(MODULE, [json.dumps(asdict(self._limits))], MOST_REPLY_BYTES)
+        child = await start_child(MODULE, [json.dumps(asdict(self._limits))], MOST_REPLY_BYTES, is_trusted=False)
         self._served[child] = 0
         return child
 

@@ -24,6 +24,7 @@ MODULE = "emobridge.server.model_process"
 MOST_REPLY_BYTES = 2**30  # what it says is believed: ten hours of dense speech are some 20 MB
 START_S = 60.0  # that a request waits for a process which is being started
 AGAIN_S = (0.0, 1.0, 5.0, 30.0)  # before the next try, where a process does not start; the last again and again
+STALLED_S = 300.0  # without a word, though something is in hand: it hangs, for progress is told far more often
 DETECTION_RATE_HZ = 16_000  # at which speech is detected, whatever the model hears
 
 Heard = Callable[[float, list[dict[str, Any]]], None]
@@ -61,7 +62,8 @@ class _Asked:
     """A request that the process has not answered."""
 
     answer: asyncio.Future[Message]
-    heard: Heard | None = None
+    heard: Heard | None
+    since_s: float
 
 
 class Model:
@@ -100,7 +102,8 @@ class Model:
         self._sending: asyncio.TimerHandle | None = None
         self._child: Child | None = None
         self._is_there = asyncio.Event()
-        self._watching: asyncio.Task[None] | None = None
+        self._told_s = 0.0  # when the process said something last
+        self._watching: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -120,14 +123,14 @@ class Model:
             ChildLost: the process ended.
         """
         child = await self._started()
-        self._watching = asyncio.create_task(self._watch(child))
+        self._watching = (asyncio.create_task(self._watch(child)), asyncio.create_task(self._end_stalled()))
 
     async def stop(self) -> None:
         """End the process; what it has in hand is lost."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+                await task
         if self._child is not None:
             await self._child.stop()
         self._lose("the service stops")
@@ -214,9 +217,9 @@ class Model:
         }
 
     def _expect(self, number: int, heard: Heard | None = None) -> asyncio.Future[Message]:
-        answer = asyncio.get_running_loop().create_future()
-        self._asked[number] = _Asked(answer, heard)
-        return answer
+        loop = asyncio.get_running_loop()
+        asked = self._asked[number] = _Asked(loop.create_future(), heard, loop.time())
+        return asked.answer
 
     async def _there(self) -> Child:
         try:
@@ -242,7 +245,7 @@ class Model:
             self._child.send({"do": "abandon", "id": number})
 
     async def _started(self) -> Child:
-        child = await start_child(MODULE, [self._settings], MOST_REPLY_BYTES, keeps_errors=True)
+        child = await start_child(MODULE, [self._settings], MOST_REPLY_BYTES, is_trusted=True)
         if "failure" in child.greeting:
             await child.stop()
             raise as_error(child.greeting["failure"])
@@ -264,6 +267,16 @@ class Model:
                 await child.stop()
                 child = await self._restarted()
 
+    async def _end_stalled(self) -> None:
+        """Kill a process that hangs, so that another is started."""
+        while True:
+            await asyncio.sleep(STALLED_S / 10)
+            now_s = asyncio.get_running_loop().time()
+            silent_s = max((now_s - max(self._told_s, asked.since_s) for asked in self._asked.values()), default=0.0)
+            if self._child is not None and silent_s > STALLED_S:
+                logger.error("the process of the model has said nothing for %.0f s; it is ended", silent_s)
+                self._child.kill()
+
     async def _restarted(self) -> Child:
         for wait_s in itertools.chain(AGAIN_S, itertools.repeat(AGAIN_S[-1])):
             await asyncio.sleep(wait_s)
@@ -283,6 +296,7 @@ class Model:
 
     def _take(self, message: Message) -> None:
         head = message.head
+        self._told_s = asyncio.get_running_loop().time()
         asked = self._asked.get(head["id"])
         if asked is None or asked.answer.done():  # nobody waits for it any more
             return

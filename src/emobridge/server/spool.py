@@ -109,7 +109,7 @@ class Spool:
 
     def shown(self, job: str, text: str) -> str:
         """Return a text without what would tell where the files of a job are."""
-        return text.replace(f"{self._uploads}/{job}.", "")
+        return text.replace(f"{self._uploads}/", "").replace(f"{job}.", "")
 
     def create(self, job: str, name: str, most_bytes: int) -> "SpoolFile":
         """Make a file for a job; ``name`` is one of ours.
