@@ -142,7 +142,7 @@ export class Panel {
     this.transcript.draw(segments, speakersOf(segments, result));
     this.table.hidden = !segments.length;
     this.drawTable();
-    this.moved(recording.isLive ? duration_s : this.time_s);
+    this.moved(recording.isLive ? duration_s : this.player.time_s);
   }
 
   private drawTable(): void {

@@ -19,6 +19,7 @@ export const jump = (time_s: number): HTMLElement =>
 
 export function facts({ duration_s, segments, result }: Recording): string {
   const known = speakersOf(segments, result).filter((speaker) => speaker !== null);
+  if (!result && !segments.length) return duration_s ? clock(duration_s) : "";
   return [
     clock(duration_s),
     known.length ? plural(known.length, "speaker") : "speakers not known",
