@@ -1,11 +1,12 @@
-"""A service in this process, behind decoders and a model that do as they are told."""
+"""Shared fixtures: a service in this process, behind decoders and a model that do as they are told; and one event loop
+for the tests of a module, in which child processes live on between them."""
 
 import asyncio
 import contextlib
 import io
 import json
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from emobridge.server.decoded import Decoded, Wanted
 from emobridge.server.model import JudgeTask, ModelLost
 from emobridge.server.service import Service
 from emobridge.server.settings import read_settings
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class ObedientDecoders:
@@ -119,7 +122,8 @@ class Served:
     def files(self) -> list[str]:
         """What lies in the folders of uploads and decoded sound."""
         folder = self.service.settings.folder
-        return [str(path.relative_to(folder)) for kind in ("uploads", "decoded") for path in (folder / kind).rglob("*")]
+        found = [path for kind in ("uploads", "decoded") for path in (folder / kind).rglob("*")]
+        return [str(path.relative_to(folder)) for path in found if path.is_file()]
 
 
 @pytest.fixture
@@ -160,3 +164,24 @@ def sound() -> Callable[..., bytes]:
         return content.getvalue()
 
     return make
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """A function (coroutine) -> what it returns."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(scope="session")
+def is_running() -> Callable[[int], bool]:
+    """A function (process id) -> whether there is such a process that has not ended."""
+
+    def check(pid: int) -> bool:
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return status.rpartition(")")[2].split()[0] != "Z"
+
+    return check

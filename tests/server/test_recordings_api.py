@@ -111,10 +111,12 @@ def test_files_of_words_and_turns_keep_their_format_and_lose_their_names(serve: 
             while not served.model.tasks:
                 await asyncio.sleep(0.01)
             task = served.model.tasks[0]
-            folder = served.service.spool.folder_of(job["id"])
-            assert task.transcript == folder / "transcript.srt"
-            assert task.speakers == folder / "speakers.rttm"
-            assert {path.name for path in folder.iterdir()} == {"recording", "transcript.srt", "speakers.rttm"}
+            uploads = served.service.settings.folder / "uploads"
+            assert task.transcript == uploads / f"{job['id']}.transcript.srt"
+            assert task.speakers == uploads / f"{job['id']}.speakers.rttm"
+            assert {path.name for path in uploads.iterdir()} == {
+                f"{job['id']}.{name}" for name in ("recording", "transcript.srt", "speakers.rttm")
+            }
             served.model.may_go.set()
             await served.ended(job["links"]["self"])
 
@@ -205,7 +207,7 @@ def test_bodies_of_other_kinds_are_refused(
     ("error", "status", "kind"),
     [
         (AudioError("'x' is no sound", "sound", "send sound"), 422, "unreadable-recording"),
-        (TranscriptError("'FOLDER/transcript.srt' is empty"), 422, "unreadable-transcript"),
+        (TranscriptError("'FOLDER/uploads/ID.transcript.srt' is empty"), 422, "unreadable-transcript"),
         (ValueError("secret words"), 500, "internal"),
     ],
 )
@@ -216,8 +218,8 @@ def test_a_job_fails_with_its_problem_which_tells_no_path_and_no_inner_words(
         async with serve() as served:
             served.model.may_go.clear()
             job = await served.post_async(sound())
-            folder = str(served.service.spool.folder_of(job["id"]))
-            told = type(error)(str(error).replace("FOLDER", folder))
+            folder = str(served.service.settings.folder)
+            told = type(error)(str(error).replace("FOLDER", folder).replace("ID", job["id"]))
             served.model.fails_with = told
             served.model.may_go.set()
             failed = await served.ended(job["links"]["self"])
@@ -279,7 +281,7 @@ def test_a_client_that_goes_away_while_it_sends_leaves_nothing(serve: Any) -> No
 
 def scope_of(content_type: str) -> dict[str, Any]:
     return {
-        "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/recordings", "raw_path": b"/v1/recordings",
+        "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/recordings", "raw_path": b"",
         "query_string": b"", "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
         "headers": [(b"host", b"127.0.0.1"), (b"content-type", content_type.encode())], "state": {},
     }  # fmt: skip

@@ -13,8 +13,8 @@ from emobridge.server.messages import Message, MessageError, packed, receive
 
 START_LIMIT_S = 60.0  # the model's files are read and checked in it
 READ_AHEAD_BYTES = 2**20
-# A child gets these of the environment, and no secret that may be in the rest.
-PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "HF_HOME", "HOME")
+# Who reads strangers' files gets these of the environment, and no secret that may be in the rest.
+PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 # One thread a graph and product: what works side by side are recordings. Memory that was used once is kept: giving
 # every large array back to the system, to ask for it again, takes a fifth of the time of a brief recording.
 ENVIRONMENT = {
@@ -102,24 +102,25 @@ class Child:
         return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
-async def start_child(module: str, arguments: Sequence[str], most_bytes: int, keeps_errors: bool = False) -> Child:
+async def start_child(module: str, arguments: Sequence[str], most_bytes: int, is_trusted: bool) -> Child:
     """Start ``python -m module PARENT arguments`` and return it when it has greeted.
 
     Args:
         module: what it runs; the first argument that it gets is the id of this process.
         arguments: the others.
         most_bytes: that a message of its may have.
-        keeps_errors: whether what it prints as errors is kept; what a stranger's file makes a library print never is.
+        is_trusted: whether it never sees a stranger's file. It has the whole environment then, and what it prints as
+            errors is kept.
 
     Raises:
         ChildLost: it ended before it greeted, or did not in `START_LIMIT_S`.
     """
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment = {name: value for name, value in os.environ.items() if is_trusted or name in PASSED_ON}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", module, str(os.getpid()), *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=None if keeps_errors else asyncio.subprocess.DEVNULL,
+        stderr=None if is_trusted else asyncio.subprocess.DEVNULL,
         limit=READ_AHEAD_BYTES,
         env=environment | ENVIRONMENT,
     )

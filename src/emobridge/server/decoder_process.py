@@ -1,6 +1,6 @@
 """The process that reads strangers' files: `python -m emobridge.server.decoder_process PARENT LIMITS`.
 
-It knows nothing but the file in hand, and has limits on its memory, on what it writes and on what it may open; the
+It knows nothing but the files in hand, and has limits on its memory, on what it writes and on what it may open; the
 parent watches the time. Nothing of the model is loaded here.
 """
 
@@ -8,6 +8,7 @@ import errno
 import json
 import resource
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from emobridge.errors import EmobridgeError
 from emobridge.server.confined import Channel, confine
 from emobridge.server.decoded import Limit, Limits, Wanted, outputs, sound_file
 from emobridge.server.messages import as_message, read
+from emobridge.speakers.rttm import read_rttm
+from emobridge.transcripts import read_transcript
 
 MOST_FILES_OPEN = 64
 MOST_REQUEST_BYTES = 2**16
@@ -44,23 +47,34 @@ def main() -> None:
     )
     channel.send({"ready": True})
     while (request := read(channel.incoming, MOST_REQUEST_BYTES)) is not None:
-        channel.send(_reply(request.head, limits))
+        channel.send(*_reply(request.head, limits))
 
 
-def _reply(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    upload, into = Path(request["upload"]), Path(request["into"])
-    wanted = Wanted(tuple(request["rates_hz"]), request["channels"])
+def _reply(request: dict[str, Any], limits: Limits) -> tuple[dict[str, Any], bytes]:
+    """Return what became of a request, and the words and turns where it was for these."""
+    paths = {key: Path(request[key]) for key in ("upload", "into", "transcript", "speakers") if request.get(key)}
     try:
-        return _decoded(upload, into, wanted, limits)
+        if "upload" not in paths:
+            return {}, _read(paths.get("transcript"), paths.get("speakers"), request["name"])
+        wanted = Wanted(tuple(request["rates_hz"]), request["channels"])
+        return _decoded(paths["upload"], paths["into"], wanted, limits), b""
     except _Exceeded as exceeded:
-        return {"limit": exceeded.limit}
+        return {"limit": exceeded.limit}, b""
     except MemoryError:
-        return {"limit": "memory"}
+        return {"limit": "memory"}, b""
     except EmobridgeError as error:
-        return {"failure": as_message(error, {upload: request["name"]})}
+        shown = {path: request["name"] if key == "upload" else path.name for key, path in paths.items()}
+        return {"failure": as_message(error, shown)}, b""
     except OSError as error:
         limit = {errno.EFBIG: "size", errno.ENOMEM: "memory"}.get(error.errno or 0)
-        return {"limit": limit} if limit else {"fault": f"{type(error).__name__}: {error.strerror}"}
+        return {"limit": limit} if limit else {"fault": f"{type(error).__name__}: {error.strerror}"}, b""
+
+
+def _read(transcript: Path | None, speakers: Path | None, name: str) -> bytes:
+    """Return as JSON what two files beside the recording ``name`` hold: words, and turns."""
+    words = None if transcript is None else asdict(read_transcript(transcript))
+    turns = None if speakers is None else [asdict(turn) for turn in read_rttm(speakers, Path(name).stem)]
+    return json.dumps({"transcript": words, "turns": turns}).encode()
 
 
 def _decoded(upload: Path, into: Path, wanted: Wanted, limits: Limits) -> dict[str, Any]:

@@ -1,20 +1,19 @@
-"""Strangers' files made raw sound by processes with limits on memory, time and what they write."""
+"""Strangers' files made raw sound, words and turns by processes with limits on memory, time and what they write."""
 
 import asyncio
 import json
 import logging
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from emobridge.errors import AudioError, EmobridgeError
+from emobridge.errors import AudioError, EmobridgeError, one_line
 from emobridge.server.children import Child, ChildLost, start_child
 from emobridge.server.decoded import Decoded, Limit, Limits, Wanted
-from emobridge.server.messages import as_error
+from emobridge.server.messages import Message, ServiceFault, as_error
 
 MODULE = "emobridge.server.decoder_process"
-MOST_REPLY_BYTES = 2**16
+MOST_REPLY_BYTES = 2**26  # of words, each with its times
 RECYCLED_AFTER = 200  # files: what leaks in a decoder, or stays in it, is gone with it
 AGAIN_S = 1.0  # after which a process that did not start is tried again
 
@@ -61,6 +60,11 @@ class Decoders:
         self._served: dict[Child, int] = {}
         self._changing: set[asyncio.Task[None]] = set()
 
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes."""
+        return [child.pid for child in self._served]
+
     async def start(self) -> None:
         """Start the processes.
 
@@ -91,11 +95,47 @@ class Decoders:
             AudioError: it cannot be read.
             MissingExtraError: its format needs an extra.
             LimitError: it is longer, has more channels, or takes more time, memory or disk than it may.
+            ServiceFault: a mistake of ours.
         """
         request = {"upload": str(upload), "into": str(into), "name": name, **asdict(wanted)}
+        reply = (await self._asked(request, name)).head
+        duration_s, channels = reply.get("duration_s"), reply.get("channels")
+        if (
+            type(duration_s) is float
+            and 0.0 < duration_s <= self._limits.max_duration_s
+            and type(channels) is int
+            and 1 <= channels <= self._limits.max_channels
+        ):
+            return Decoded(into, duration_s, channels)
+        raise _fault(reply, name)
+
+    async def read(self, transcript: Path | None, speakers: Path | None, name: str) -> str:
+        """Return what files beside a recording hold, as JSON that the model's process takes; see `decode`.
+
+        Args:
+            transcript: a file of words, whatever it holds; its extension is its format.
+            speakers: an RTTM file, whatever it holds.
+            name: what the recording is called.
+
+        Raises:
+            TranscriptError: one cannot be read.
+            LimitError: they take more time or memory than they may.
+            ServiceFault: a mistake of ours.
+        """
+        paths = {"transcript": transcript, "speakers": speakers}
+        request = {"name": name, **{key: str(path) for key, path in paths.items() if path is not None}}
+        reply = await self._asked(request, name)
+        try:
+            return reply.raw.decode()
+        except UnicodeDecodeError as error:
+            raise _fault(reply.head, name) from error
+
+    async def _asked(self, request: dict[str, Any], name: str) -> Message:
+        """Return what a process answers, which is believed of nobody who has read a stranger's file."""
         child = await self._idle.get()
         try:
-            reply = await asyncio.wait_for(_asked(child, request), self._time_limit_s)
+            child.send(request)
+            reply = await asyncio.wait_for(child.receive(), self._time_limit_s)
             self._served[child] += 1
         except TimeoutError:
             child.kill()
@@ -108,25 +148,13 @@ class Decoders:
             raise
         finally:
             self._put_back(child)
-        return self._read(reply, into, name)
-
-    def _read(self, reply: dict[str, Any], into: Path, name: str) -> Decoded:
-        """Return what a reply says, which is believed of nobody who has read a stranger's file."""
-        if isinstance(reply.get("failure"), dict):
-            raise as_error(reply["failure"])
-        if reply.get("limit") in get_args(Limit):
-            raise self._exceeded(reply["limit"], name)
-        duration_s, channels = reply.get("duration_s"), reply.get("channels")
-        if (
-            isinstance(duration_s, float)
-            and math.isfinite(duration_s)
-            and 0.0 < duration_s <= self._limits.max_duration_s
-            and isinstance(channels, int)
-            and 1 <= channels <= self._limits.max_channels
-        ):
-            return Decoded(into, duration_s, channels)
-        logger.error("a decoder failed: %s", reply.get("fault", "a reply that is none"))
-        raise AudioError(f"'{name}' could not be decoded", "a fault of the service", "send it again")
+        if isinstance(reply.head.get("failure"), dict):
+            raise as_error(reply.head["failure"])
+        if reply.head.get("limit") in get_args(Limit):
+            raise self._exceeded(reply.head["limit"], name)
+        if reply.head.get("fault"):
+            raise _fault(reply.head, name)
+        return reply
 
     def _exceeded(self, limit: Limit, name: str) -> LimitError:
         limits = self._limits
@@ -172,11 +200,11 @@ class Decoders:
                 await asyncio.sleep(AGAIN_S)
 
     async def _new(self) -> Child:
-        child = await start_child(MODULE, [json.dumps(asdict(self._limits))], MOST_REPLY_BYTES)
+        child = await start_child(MODULE, [json.dumps(asdict(self._limits))], MOST_REPLY_BYTES, is_trusted=False)
         self._served[child] = 0
         return child
 
 
-async def _asked(child: Child, request: dict[str, Any]) -> dict[str, Any]:
-    child.send(request)
-    return (await child.receive()).head
+def _fault(reply: dict[str, Any], name: str) -> ServiceFault:
+    logger.error("a decoder failed: %.99s", one_line(str(reply.get("fault"))))
+    return ServiceFault(f"'{name}' could not be decoded", "a fault of the service", "send it again")

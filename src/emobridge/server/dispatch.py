@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from emobridge.errors import EmobridgeError
@@ -184,7 +185,6 @@ class Dispatcher:
 
     async def _run(self, live: LiveJob) -> None:
         """Have one job in hand, from its upload to its end."""
-        folder = str(self._spool.folder_of(live.job.id))
         try:
             result = await self._result(live)
         except asyncio.CancelledError:
@@ -196,7 +196,7 @@ class Dispatcher:
             valid = f"it may take {self._settings.judge_time_s:g} s"
             self._end(live, FAILED, problem=Problem("over-limit", "judging took too long", valid, "send it in parts"))
         except EmobridgeError as error:
-            problem = problem_of(error, folder)
+            problem = problem_of(error, partial(self._spool.shown, live.job.id))
             if problem.kind == "internal":
                 logger.error("job %s: %s", live.job.id, place_of(error))
             self._end(live, FAILED, problem=problem)
@@ -236,10 +236,10 @@ class Dispatcher:
             yield None
             return
         wanted = self._model.wanted(self._speakers(live.job), options.channel)
-        upload = self._spool.folder_of(live.job.id) / options.recording
+        upload = self._spool.path_of(live.job.id, options.recording)
         async with contextlib.AsyncExitStack() as held:
             async with self._decoding:
-                room = await held.enter_async_context(self._spool.room_to_decode(live.job.id))
+                room = await held.enter_async_context(self._spool.room_to_decode())
                 live.enter(DECODING)
                 decoded = await self._decoders.decode(upload, room.folder, wanted, live.job.name)
             room.shrink()
@@ -251,14 +251,14 @@ class Dispatcher:
     def _speakers(self, job: Job) -> Path | int | str | None:
         speakers = job.options.speakers
         if isinstance(speakers, str) and speakers.endswith(".rttm"):
-            return self._spool.folder_of(job.id) / speakers
+            return self._spool.path_of(job.id, speakers)
         return speakers
 
     def _task(self, job: Job, decoded: Decoded | None) -> JudgeTask:
         options = job.options
         transcript: Path | str | None = None
         if options.transcript is not None:
-            transcript = self._spool.folder_of(job.id) / options.transcript
+            transcript = self._spool.path_of(job.id, options.transcript)
             if options.is_text:
                 transcript = transcript.read_text(encoding="utf-8")
         return JudgeTask(job.name, decoded, transcript, self._speakers(job), options.channel, options.categories)

@@ -8,7 +8,7 @@ two, on the event loop: they take less time than the way to another thread would
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,10 @@ class Options:
     """How a recording is to be judged, and what was sent with it.
 
     Attributes:
-        recording: name of its file in the job's folder, None where there is a transcript alone.
+        recording: name of its file, None where there is a transcript alone.
         transcript: name of the file with the words, None where there are none.
         is_text: whether that file holds the words themselves, and no format of transcripts.
-        speakers: how many speak, ``channels``, the name of a file of turns in the job's folder, or None.
+        speakers: how many speak, ``channels``, the name of the file of turns, or None.
         channel: the channel to hear, counted from 1; None mixes them down.
         categories: name of one of the model's views, None is all its categories.
         keep: whether the recording is kept as long as its result.
@@ -61,7 +61,7 @@ class Job:
     """One recording that was accepted.
 
     Attributes:
-        id: under which its client asks for it, and the name of its folder.
+        id: under which its client asks for it, and what its files are named by.
         client: whose it is.
         name: what the recording is called.
         state: one of `STATES`.
@@ -101,7 +101,7 @@ class JobStore:
 
     def add(self, job: Job) -> None:
         """Keep a job that was accepted."""
-        options = json.dumps(asdict(job.options))
+        options = json.dumps(vars(job.options))
         values = (
             job.id,
             job.client,

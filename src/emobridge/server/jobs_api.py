@@ -55,7 +55,7 @@ async def get_recording(request: Request, job: str) -> Response:
     found = _job(job_of(service, request, job))
     if not found.options.keep or found.options.recording is None or found.state not in (DONE, "queued"):
         raise Problem("not-found", "the recording was not kept", "sent with keep=true", "send it again")
-    path = service.spool.folder_of(found.id) / found.options.recording
+    path = service.spool.path_of(found.id, found.options.recording)
     if not path.is_file():
         raise Problem("not-found", "the recording is not there any more")
     return FileResponse(

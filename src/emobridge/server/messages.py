@@ -23,6 +23,10 @@ class MessageError(Exception):
     """What came is no message."""
 
 
+class ServiceFault(EmobridgeError):  # noqa: N818
+    """What is wrong is this service, or its model, and not what was asked."""
+
+
 @dataclass(frozen=True)
 class Message:
     """What one process tells another.

@@ -10,19 +10,21 @@ import itertools
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emobridge.errors import EmobridgeError
 from emobridge.server.children import Child, ChildLost, start_child
 from emobridge.server.decoded import Decoded, Wanted
-from emobridge.server.messages import Message, as_error
+from emobridge.server.decoders import Decoders
+from emobridge.server.messages import Message, ServiceFault, as_error
 
 MODULE = "emobridge.server.model_process"
 MOST_REPLY_BYTES = 2**30  # what it says is believed: ten hours of dense speech are some 20 MB
 START_S = 60.0  # that a request waits for a process which is being started
 AGAIN_S = (0.0, 1.0, 5.0, 30.0)  # before the next try, where a process does not start; the last again and again
+STALLED_S = 300.0  # without a word, though something is in hand: it hangs, for progress is told far more often
 DETECTION_RATE_HZ = 16_000  # at which speech is detected, whatever the model hears
 
 Heard = Callable[[float, list[dict[str, Any]]], None]
@@ -32,10 +34,6 @@ logger = logging.getLogger(__name__)
 
 class ModelLost(Exception):  # noqa: N818
     """The process of the model died with this in hand, or is not there; the same may be asked again."""
-
-
-class ModelFault(EmobridgeError):  # noqa: N818
-    """What is wrong is the model, or this service, and not what was asked."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class _Asked:
     """A request that the process has not answered."""
 
     answer: asyncio.Future[Message]
-    heard: Heard | None = None
+    heard: Heard | None
+    since_s: float
 
 
 class Model:
@@ -75,15 +74,25 @@ class Model:
         threads: recordings that are judged at a time.
         batch_size: requests that are sent to the process together, at most.
         batch_wait_ms: how long the first of them waits for others, at most.
+        decoders: who reads the files of words and turns, which are strangers' as recordings are.
 
     Attributes:
         about: of the model, as ``/v1/models`` shows it; there once `start` has returned.
         card: the model card, in Markdown; as `about`.
     """
 
-    def __init__(self, bundle: Path | None, threads: int, batch_size: int = 8, batch_wait_ms: float = 3.0) -> None:
+    def __init__(
+        self,
+        bundle: Path | None,
+        threads: int,
+        batch_size: int = 8,
+        batch_wait_ms: float = 3.0,
+        *,
+        decoders: Decoders,
+    ) -> None:
         self.about: dict[str, Any] = {}
         self.card = ""
+        self._decoders = decoders
         self._settings = json.dumps({"bundle": None if bundle is None else str(bundle), "threads": threads})
         self._batch_size = batch_size
         self._batch_wait_s = batch_wait_ms / 1000
@@ -93,7 +102,8 @@ class Model:
         self._sending: asyncio.TimerHandle | None = None
         self._child: Child | None = None
         self._is_there = asyncio.Event()
-        self._watching: asyncio.Task[None] | None = None
+        self._told_s = 0.0  # when the process said something last
+        self._watching: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -113,14 +123,14 @@ class Model:
             ChildLost: the process ended.
         """
         child = await self._started()
-        self._watching = asyncio.create_task(self._watch(child))
+        self._watching = (asyncio.create_task(self._watch(child)), asyncio.create_task(self._end_stalled()))
 
     async def stop(self) -> None:
         """End the process; what it has in hand is lost."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+                await task
         if self._child is not None:
             await self._child.stop()
         self._lose("the service stops")
@@ -139,14 +149,15 @@ class Model:
                 as in the result; in order of time within a channel.
 
         Raises:
-            EmobridgeError: a mistake of who asked.
-            ModelFault: a mistake of ours.
+            EmobridgeError: a mistake of who asked; LimitError for a file that takes too much to read.
+            ServiceFault: a mistake of ours.
             ModelLost: the process died, or was not there for `START_S`.
         """
+        request = await self._as_request(task)
         await self._there()
         number = next(self._numbers)
         answer = self._expect(number, heard)
-        self._batch.append(_as_request(number, task))
+        self._batch.append({"id": number, **request})
         if len(self._batch) >= self._batch_size:
             self._send_batch()
         elif self._sending is None:
@@ -165,7 +176,7 @@ class Model:
         Raises:
             AudioError: the rate is none that a recording has.
             LabelError: the model has no such view.
-            ModelFault, ModelLost: as `judge`.
+            ServiceFault, ModelLost: as `judge`.
         """
         child = await self._there()
         stream = LiveStream(self, child, next(self._numbers))
@@ -188,10 +199,27 @@ class Model:
         finally:
             self._asked.pop(number, None)
 
+    async def _as_request(self, task: JudgeTask) -> dict[str, Any]:
+        """Return a task as the process takes it: no file in it but raw sound."""
+        plain = {"name": task.name, "channel": task.channel, "categories": task.categories, "beside": None}
+        sound = task.decoded
+        decoded = sound and {"folder": str(sound.folder), "duration_s": sound.duration_s, "channels": sound.channels}
+        transcript = task.transcript if isinstance(task.transcript, Path) else None
+        # Without sound nobody speaks at any time, and who does is not looked at.
+        speakers = task.speakers if isinstance(task.speakers, Path) and sound is not None else None
+        if transcript is not None or speakers is not None:
+            plain["beside"] = await self._decoders.read(transcript, speakers, task.name)
+        return {
+            **plain,
+            "decoded": decoded,
+            "text": task.transcript if isinstance(task.transcript, str) else None,
+            "speakers": None if isinstance(task.speakers, Path) else task.speakers,
+        }
+
     def _expect(self, number: int, heard: Heard | None = None) -> asyncio.Future[Message]:
-        answer = asyncio.get_running_loop().create_future()
-        self._asked[number] = _Asked(answer, heard)
-        return answer
+        loop = asyncio.get_running_loop()
+        asked = self._asked[number] = _Asked(loop.create_future(), heard, loop.time())
+        return asked.answer
 
     async def _there(self) -> Child:
         try:
@@ -217,7 +245,7 @@ class Model:
             self._child.send({"do": "abandon", "id": number})
 
     async def _started(self) -> Child:
-        child = await start_child(MODULE, [self._settings], MOST_REPLY_BYTES, keeps_errors=True)
+        child = await start_child(MODULE, [self._settings], MOST_REPLY_BYTES, is_trusted=True)
         if "failure" in child.greeting:
             await child.stop()
             raise as_error(child.greeting["failure"])
@@ -239,6 +267,16 @@ class Model:
                 await child.stop()
                 child = await self._restarted()
 
+    async def _end_stalled(self) -> None:
+        """Kill a process that hangs, so that another is started."""
+        while True:
+            await asyncio.sleep(STALLED_S / 10)
+            now_s = asyncio.get_running_loop().time()
+            silent_s = max((now_s - max(self._told_s, asked.since_s) for asked in self._asked.values()), default=0.0)
+            if self._child is not None and silent_s > STALLED_S:
+                logger.error("the process of the model has said nothing for %.0f s; it is ended", silent_s)
+                self._child.kill()
+
     async def _restarted(self) -> Child:
         for wait_s in itertools.chain(AGAIN_S, itertools.repeat(AGAIN_S[-1])):
             await asyncio.sleep(wait_s)
@@ -258,6 +296,7 @@ class Model:
 
     def _take(self, message: Message) -> None:
         head = message.head
+        self._told_s = asyncio.get_running_loop().time()
         asked = self._asked.get(head["id"])
         if asked is None or asked.answer.done():  # nobody waits for it any more
             return
@@ -266,7 +305,7 @@ class Model:
             return
         if "fault" in head:
             fault = as_error(head["fault"])
-            asked.answer.set_exception(ModelFault(fault.given, fault.valid, fault.remedy))
+            asked.answer.set_exception(ServiceFault(fault.given, fault.valid, fault.remedy))
             return
         try:
             if asked.heard is not None:
@@ -296,7 +335,7 @@ class LiveStream:
 
         Raises:
             AudioError: they are no finite samples.
-            ModelFault, ModelLost: as `Model.judge`; all that was pushed is lost then.
+            ServiceFault, ModelLost: as `Model.judge`; all that was pushed is lost then.
         """
         events: list[dict[str, Any]] = (await self.ask("push", {}, pcm)).head["events"]
         return events
@@ -306,7 +345,7 @@ class LiveStream:
 
         Raises:
             AudioError: nothing was pushed.
-            ModelFault, ModelLost: as `push`.
+            ServiceFault, ModelLost: as `push`.
         """
         return (await self.ask("finish", {})).raw
 
@@ -317,12 +356,3 @@ class LiveStream:
     async def ask(self, what: str, more: dict[str, Any], raw: bytes = b"") -> Message:
         """Return the answer of the process; for this module."""
         return await self._model.ask(self._child, {"do": what, "stream": self._number, **more}, raw)
-
-
-def _as_request(number: int, task: JudgeTask) -> dict[str, Any]:
-    """Return a task as the process takes it, ``paths`` being what of it is a file and no text."""
-    plain = asdict(task)
-    paths = {key: str(plain[key]) for key in ("transcript", "speakers") if isinstance(plain[key], Path)}
-    if task.decoded is not None:
-        plain["decoded"]["folder"] = str(task.decoded.folder)
-    return {"id": number, "paths": paths, **plain, **paths}

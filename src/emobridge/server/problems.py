@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -145,12 +145,12 @@ class Problem(Exception):  # noqa: N818
         return cls(kind, given, valid, remedy, RETRY_AFTER_S if int(values["status"]) in (429, 503) else None)
 
 
-def problem_of(error: EmobridgeError, folder: str = "") -> Problem:
+def problem_of(error: EmobridgeError, shown: Callable[[str], str] = str) -> Problem:
     """Return what a client is told of an error of the library.
 
     Args:
         error: a mistake in what was sent.
-        folder: where the service keeps what was sent; no error tells it.
+        shown: text -> the same without what tells where the service keeps what was sent.
     """
     kinds: dict[type[EmobridgeError], str] = {
         LimitError: "over-limit",
@@ -160,10 +160,7 @@ def problem_of(error: EmobridgeError, folder: str = "") -> Problem:
         OutputError: "not-acceptable",
         MissingExtraError: "unsupported-format",
     }
-    kind = next((name for type_, name in kinds.items() if isinstance(error, type_)), "internal")
-    if kind == "internal":
-        return Problem(kind)
-    given, valid, remedy = (
-        text.replace(f"{folder}/", "") if folder else text for text in (error.given, error.valid, error.remedy)
-    )
-    return Problem(kind, given, valid, remedy)
+    kind = next((name for type_, name in kinds.items() if isinstance(error, type_)), None)
+    if kind is None:
+        return Problem("internal")
+    return Problem(kind, shown(error.given), shown(error.valid), shown(error.remedy))

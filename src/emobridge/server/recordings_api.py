@@ -48,7 +48,6 @@ async def _accepted(service: Service, request: Request, client: str) -> LiveJob:
     service.dispatcher.admit(client)
     identifier = fresh_id()
     try:
-        service.spool.open(identifier)
         upload = Upload(service.settings, service.spool, identifier)
         await upload.take(request)
         if service.model.ready:

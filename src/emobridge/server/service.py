@@ -68,7 +68,9 @@ class Service:
             max_channels=settings.max_channels,
             max_pcm_bytes=settings.max_decoded_mb * MEBIBYTE,
         )
-        self.model = model or Model(settings.model, settings.threads, settings.batch_size, settings.batch_wait_ms)
+        self.model = model or Model(
+            settings.model, settings.threads, settings.batch_size, settings.batch_wait_ms, decoders=self.decoders
+        )
         self._failed = failed
         keys = Keys(read_keys(settings.keys)) if settings.keys is not None else None
         own = [] if settings.host in WILDCARDS else [f"[{settings.host}]" if ":" in settings.host else settings.host]

@@ -1,4 +1,8 @@
-"""What strangers send, on disk: a folder for each job under a name of ours, and never more of it than was allowed."""
+"""What strangers send, on disk: files under names of ours, and never more of them than was allowed.
+
+Design: making and deleting folders costs more than the rest of a brief upload does. So the files of a job lie beside
+those of others, with its id before their names, and the folders of decoded sound are used again and again.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +11,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +19,14 @@ from emobridge.errors import SettingsError
 from emobridge.server.problems import Problem
 
 UPLOADS, DECODED, DATABASE, LOCK = "uploads", "decoded", "jobs.sqlite", "lock"
+
+
+@dataclass
+class _Held:
+    """The files of a job."""
+
+    names: list[str] = field(default_factory=list)
+    size_bytes: int = 0
 
 
 class Spool:
@@ -39,7 +52,10 @@ class Spool:
         self._folder = folder
         self._most_bytes = most_bytes
         self._decoded_bytes = decoded_bytes
-        self._sizes: dict[str, int] = {}
+        self._uploads = str(folder / UPLOADS)
+        self._held: dict[str, _Held] = {}
+        self._folders: list[Path] = []  # of decoded sound, not in use
+        self._made_folders = 0
         self._freed = asyncio.Event()
         self._used_bytes = 0
         self._decoding = 0
@@ -77,53 +93,60 @@ class Spool:
         shutil.rmtree(self._folder / DECODED)
         (self._folder / DECODED).mkdir(mode=0o700)
         for path in (self._folder / UPLOADS).iterdir():
-            if path.name in known:
-                self._sizes[path.name] = sum(file.stat().st_size for file in path.iterdir())
-                self._used_bytes += self._sizes[path.name]
-            else:
-                shutil.rmtree(path)
+            job, _, name = path.name.partition(".")
+            if job not in known:
+                path.unlink()
+                continue
+            size_bytes = path.stat().st_size
+            held = self._held.setdefault(job, _Held())
+            held.names.append(name)
+            held.size_bytes += size_bytes
+            self._used_bytes += size_bytes
 
-    def folder_of(self, job: str) -> Path:
-        """Return the folder of what was sent for a job."""
-        return self._folder / UPLOADS / job
+    def path_of(self, job: str, name: str) -> Path:
+        """Return the path of a file of a job."""
+        return Path(f"{self._uploads}/{job}.{name}")
 
-    def open(self, job: str) -> None:
-        """Make the folder of a job."""
-        self.folder_of(job).mkdir(mode=0o700)
-        self._sizes[job] = 0
+    def shown(self, job: str, text: str) -> str:
+        """Return a text without what would tell where the files of a job are."""
+        return text.replace(f"{self._uploads}/", "").replace(f"{job}.", "")
 
     def create(self, job: str, name: str, most_bytes: int) -> "SpoolFile":
         """Make a file for a job; ``name`` is one of ours.
 
         Args:
-            job: whose folder is there.
+            job: id of the job.
             name: of the file.
             most_bytes: that it may take.
         """
-        return SpoolFile(self, job, self.folder_of(job) / name, most_bytes)
+        file = SpoolFile(self, job, f"{self._uploads}/{job}.{name}", most_bytes)
+        self._held.setdefault(job, _Held()).names.append(name)
+        return file
 
     def reserve(self, job: str, count_bytes: int) -> None:
-        """Take room for a job.
+        """Take room for a job that has a file.
 
         Raises:
             Problem: there is none.
         """
         if self.used_bytes + count_bytes > self._most_bytes - self._decoded_bytes:
             raise Problem("disk-full", "the service has no room left for it", remedy="wait", retry_after_s=30.0)
-        self._sizes[job] += count_bytes
+        self._held[job].size_bytes += count_bytes
         self._used_bytes += count_bytes
 
     def forget(self, job: str) -> None:
         """Delete what was sent for a job."""
-        size_bytes = self._sizes.pop(job, None)
-        if size_bytes is None:
+        held = self._held.pop(job, None)
+        if held is None:
             return
-        _delete(self.folder_of(job))
-        self._free(size_bytes)
+        for name in held.names:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._uploads}/{job}.{name}")  # noqa: PTH108 - a third of pathlib's time
+        self._free(held.size_bytes)
 
     @asynccontextmanager
-    async def room_to_decode(self, job: str) -> AsyncIterator["DecodedRoom"]:
-        """Wait for room for the sound of a job, give its folder, and delete it in the end.
+    async def room_to_decode(self) -> AsyncIterator["DecodedRoom"]:
+        """Wait for room for the sound of a recording, give an empty folder for it, and empty that in the end.
 
         Whoever is alone always has room, as uploads leave as much.
         """
@@ -132,14 +155,23 @@ class Spool:
             await self._freed.wait()
         self._decoding += 1
         self._used_bytes += self._decoded_bytes
-        room = DecodedRoom(self, self._folder / DECODED / job, self._decoded_bytes)
+        room = DecodedRoom(self, self._folders.pop() if self._folders else self._fresh_folder(), self._decoded_bytes)
         try:
-            room.folder.mkdir(mode=0o700)
             yield room
         finally:
-            _delete(room.folder)
+            with os.scandir(room.folder) as entries:
+                paths = [entry.path for entry in entries]
+            for path in paths:
+                os.unlink(path)  # noqa: PTH108
+            self._folders.append(room.folder)
             self._decoding -= 1
             self._free(room.held_bytes)
+
+    def _fresh_folder(self) -> Path:
+        self._made_folders += 1
+        folder = self._folder / DECODED / str(self._made_folders)
+        folder.mkdir(mode=0o700)
+        return folder
 
     def _free(self, count_bytes: int) -> None:
         self._used_bytes -= count_bytes
@@ -175,7 +207,7 @@ class SpoolFile:
         size_bytes: written so far.
     """
 
-    def __init__(self, spool: Spool, job: str, path: Path, most_bytes: int) -> None:
+    def __init__(self, spool: Spool, job: str, path: str, most_bytes: int) -> None:
         self._spool = spool
         self._job = job
         self._most_bytes = most_bytes
@@ -209,13 +241,3 @@ class SpoolFile:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder of plain files, in few system calls."""
-    with contextlib.suppress(FileNotFoundError):
-        with os.scandir(folder) as entries:
-            names = [entry.path for entry in entries]
-        for name in names:
-            os.unlink(name)  # noqa: PTH108
-        folder.rmdir()

@@ -25,7 +25,7 @@ from emobridge.transcripts import READERS
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-RECORDING, TRANSCRIPT, TURNS = "recording", "transcript", "speakers.rttm"  # names in the folder of a job
+RECORDING, TRANSCRIPT, TURNS = "recording", "transcript", "speakers.rttm"  # names of the files of a job
 FIELDS = ("recording", "transcript", "speakers", "channel", "categories", "keep", "name")
 MOST_PARTS = 16
 MOST_FIELD_BYTES = 1024
@@ -67,7 +67,7 @@ class Upload:
 
     Args:
         settings: of the service.
-        spool: where the job has its folder.
+        spool: where its files go.
         job: its id.
 
     Attributes:
