@@ -17,6 +17,6 @@ await build({
   minify: true,
   charset: "utf8",
   format: "esm",
-  target: ["chrome110", "firefox115", "safari16.4"],
+  target: ["chrome111", "firefox115", "safari16.4"],
 });
 for (const name of ["index.html", "icon.svg"]) await cp(here(`src/${name}`), `${target}/${name}`);

@@ -15,14 +15,18 @@ export class Downloads {
   ) {
     const list = element("ul");
     this.element = element("details", { class: "menu" }, element("summary", { class: "button" }, "Download"), element("div", {}, list, this.note));
-    this.element.addEventListener("toggle", () => list.replaceChildren(...formats.map((format) => this.item(format))));
+    const close = (event: MouseEvent) => {
+      if (!this.element.contains(event.target as Node)) this.element.open = false;
+    };
+    this.element.addEventListener("toggle", () => {
+      list.replaceChildren(...formats.map((format) => this.item(format)));
+      if (this.element.open) document.addEventListener("click", close);
+      else document.removeEventListener("click", close);
+    });
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.element.open) return;
       this.element.open = false;
       this.element.querySelector("summary")!.focus();
-    });
-    document.addEventListener("click", (event) => {
-      if (!this.element.contains(event.target as Node)) this.element.open = false;
     });
   }
 

@@ -10,7 +10,7 @@ export interface Outline {
 const PEAKS = 4000;
 const PEAKS_PER_S = 50;
 const RATE_HZ = 8000; // enough for an outline, and an hour of it fits into memory
-const LARGEST_BYTES = 500_000_000;
+const LARGEST_BYTES = 200_000_000;
 
 /** Throws an error that says in words why there is no outline. */
 export async function outlineOf(file: File): Promise<Outline> {

@@ -142,7 +142,7 @@ export class Panel {
     this.transcript.draw(segments, speakersOf(segments, result));
     this.table.hidden = !segments.length;
     this.drawTable();
-    this.moved(recording.isLive ? duration_s : this.time_s);
+    this.moved(recording.isLive ? duration_s : this.player.time_s);
   }
 
   private drawTable(): void {
@@ -217,7 +217,7 @@ export class Panel {
     this.time_s = time_s;
     const active: number[] = [];
     this.segments.forEach((segment, index) => {
-      if (segment.start_s <= time_s && time_s < segment.end_s) active.push(index);
+      if (isHeardAt(segment, time_s)) active.push(index);
     });
     const changed = this.active === null || this.active.join() !== active.join();
     this.active = active;
@@ -234,6 +234,10 @@ export class Panel {
     }
   }
 }
+
+/** Words alone have no length, and are heard as long as nothing else is. */
+const isHeardAt = ({ start_s, end_s }: Segment, time_s: number): boolean =>
+  start_s <= time_s && (time_s < end_s || start_s === end_s);
 
 /** What each speaker said last before a time. */
 function pastOf(segments: Segment[], time_s: number): Segment[] {

@@ -18,7 +18,7 @@ export class Player {
   private readonly time = element("span", { class: "time" });
   private readonly hint = element("p", { class: "hint" });
   private duration_s = 0;
-  private time_s = 0;
+  time_s = 0;
   private isPlayable = false;
 
   constructor(

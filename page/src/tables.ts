@@ -19,8 +19,9 @@ export const jump = (time_s: number): HTMLElement =>
 
 export function facts({ duration_s, segments, result }: Recording): string {
   const known = speakersOf(segments, result).filter((speaker) => speaker !== null);
+  if (!result && !segments.length) return duration_s ? clock(duration_s) : "";
   return [
-    clock(duration_s),
+    duration_s ? clock(duration_s) : "words alone",
     known.length ? plural(known.length, "speaker") : "speakers not known",
     `${plural(segments.length, "segment")}, ${segments.filter(isJudged).length} judged`,
     ...(result ? [`model ${result.model.name} ${result.model.version}`] : []),
@@ -31,7 +32,8 @@ export function headline({ result }: Recording): HTMLElement | null {
   const category = result?.summary.category;
   if (!result || !category) return result ? element("p", { class: "headline" }, "Nothing in it could be judged.") : null;
   const share = percent(result.summary.shares[category] ?? 0);
-  return element("p", { class: "headline" }, swatch(category), "mostly ", element("b", {}, category), ` – ${share} of the time that was judged`);
+  const told = result.duration_s ? ` – ${share} of the time that was judged` : ` – ${share}`;
+  return element("p", { class: "headline" }, swatch(category), "mostly ", element("b", {}, category), told);
 }
 
 export function summaries(result: Result): HTMLElement {

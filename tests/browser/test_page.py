@@ -204,6 +204,20 @@ def test_a_cancelled_recording_is_forgotten_by_the_service(page: Page, long_reco
     assert status == 404
 
 
+def test_what_was_judged_is_forgotten_when_the_page_is_left(page: Page, sample: Path) -> None:
+    address = page.url.rstrip("/")
+    with page.expect_response("**/v1/recordings") as accepted:
+        give(page, sample)
+    job = address + accepted.value.json()["links"]["self"]
+    assert page.context.request.get(job).ok
+    page.goto("about:blank")
+    for _ in range(50):
+        if page.context.request.get(job).status == 404:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the job is still there")
+
+
 def test_words_alone_are_judged_and_never_become_markup(page: Page) -> None:
     page.locator("summary", has_text="Words, speakers, categories").click()
     page.get_by_label("What is said").fill("I am so happy <img src=x onerror=alert(1)> today!")

@@ -3,11 +3,7 @@
 import filecmp
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
-
-import pytest
 
 import emobridge
 from emobridge.pictures.palette import COLOURS
@@ -25,17 +21,10 @@ def names_of(table: str) -> set[str]:
     return set(re.findall(r"^  (\w+):", found[1], re.MULTILINE))
 
 
-def test_the_committed_page_is_a_fresh_build(tmp_path: Path) -> None:
-    if shutil.which("npm") is None:
-        pytest.skip("there is no npm here")
-    command = [ROOT / "scripts" / "build_page", tmp_path / "page"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode and re.search(r"EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET", done.stderr):
-        pytest.skip("npm cannot reach its registry")
-    assert done.returncode == 0, done.stdout + done.stderr
-    fresh = sorted(each.name for each in (tmp_path / "page").iterdir())
+def test_the_committed_page_is_a_fresh_build(fresh_page: Path) -> None:
+    fresh = sorted(each.name for each in fresh_page.iterdir())
     assert fresh == sorted(each.name for each in BUILT.iterdir())
-    assert filecmp.cmpfiles(tmp_path / "page", BUILT, fresh, shallow=False) == (fresh, [], [])
+    assert filecmp.cmpfiles(fresh_page, BUILT, fresh, shallow=False) == (fresh, [], [])
 
 
 def test_colours_are_those_of_the_report() -> None:
