@@ -30,6 +30,7 @@ SETTINGS: dict[str, object] = {
     "max_upload_mb": 4,
     "max_duration_s": 120.0,
     "max_decoded_mb": 128,
+    "max_transcript_kb": 512,
     "decode_memory_mb": 768,
     "decode_time_s": 5.0,
     "judge_time_s": 20.0,

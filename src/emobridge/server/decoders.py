@@ -14,7 +14,7 @@ from emobridge.server.messages import Message, ServiceFault, as_error
 
 MODULE = "emobridge.server.decoder_process"
 MOST_REPLY_BYTES = 2**26  # of words, each with its times
-RECYCLED_AFTER = 200  # files: what leaks in a decoder, or stays in it, is gone with it
+RECYCLED_AFTER = 1000  # files: what leaks in a decoder, or stays in it, is gone with it
 AGAIN_S = 1.0  # after which a process that did not start is tried again
 
 logger = logging.getLogger(__name__)
