@@ -15,7 +15,9 @@ EVERYWHERE = {
 }
 
 
-@pytest.mark.parametrize("path", ["/", "/page/none.js", "/v1/models", "/v1/jobs/x", "/nope", "/openapi.json", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/page/none.js", "/v1/models", "/v1/jobs/x", "/nope", "/openapi.json", "/healthz"]
+)
 def test_every_answer_has_the_headers_of_safety(serve: Any, path: str) -> None:
     async def scenario() -> None:
         async with serve() as served:

@@ -155,7 +155,9 @@ def test_a_job_is_its_clients_alone(serve: Any, sound: Any, tmp_path: Any) -> No
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("path", ["x", "0" * 32, "../jobs.sqlite", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "0" * 31 + "\u0660"])
+@pytest.mark.parametrize(
+    "path", ["x", "0" * 32, "../jobs.sqlite", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "0" * 31 + "\u0660"]
+)
 def test_a_job_that_is_not_there_is_not_found(serve: Any, path: str) -> None:
     async def scenario() -> None:
         async with serve() as served:
