@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emobridge import errors
@@ -64,6 +64,7 @@ def test_what_is_sent_arrives_in_order(run: Run, sent: list[tuple[dict[str, Any]
 
 
 @settings(deadline=None)
+@example(LENGTHS.pack(0, LENGTHS.size))
 @given(st.binary(max_size=60) | st.builds(lambda sizes, rest: LENGTHS.pack(*sizes) + rest,
        st.tuples(st.integers(0, 40), st.integers(0, 40)), st.binary(max_size=90)))  # fmt: skip
 def test_whatever_comes_is_a_message_or_refused_the_same_both_ways(run: Run, content: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from emobridge.server.messages import Message, MessageError, packed, receive
 
 START_LIMIT_S = 60.0  # the model's files are read and checked in it
+END_LIMIT_S = 1.0  # in which a process ends that has closed its channel
 READ_AHEAD_BYTES = 2**20
 # Who reads strangers' files gets these of the environment, and no secret that may be in the rest.
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
@@ -79,16 +80,22 @@ class Child:
         try:
             message = await receive(self._from, self._most_bytes)
         except (MessageError, ConnectionError) as error:
-            raise ChildLost(await self._ended()) from error
+            self.kill()
+            raise ChildLost(await self._how()) from error
         if message is None:
-            raise ChildLost(await self._ended())
+            # To kill what has just ended would hide how it ended; what closed its channel and goes on is killed.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), END_LIMIT_S)
+            self.kill()
+            raise ChildLost(await self._how())
         return message
 
     def kill(self) -> None:
         """End it at once."""
         self._is_killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     async def stop(self) -> None:
         """End it at once, and wait until it has."""
@@ -96,8 +103,7 @@ class Child:
         await self._process.wait()
         self._to.close()
 
-    async def _ended(self) -> str:
-        self.kill()
+    async def _how(self) -> str:
         status = await self._process.wait()
         return signal.Signals(-status).name if status < 0 else f"status {status}"
 

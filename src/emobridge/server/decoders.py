@@ -138,13 +138,13 @@ class Decoders:
             reply = await asyncio.wait_for(child.receive(), self._time_limit_s)
             self._served[child] += 1
         except TimeoutError:
-            child.kill()
+            await child.stop()  # nothing more is written once this is told
             raise self._exceeded("time", name) from None
         except ChildLost as lost:
             given = f"'{name}' brought down the process that decoded it ({lost.how})"
             raise AudioError(given, "a recording is whole and undamaged", "convert it, for example to wav") from lost
         except BaseException:
-            child.kill()
+            await child.stop()
             raise
         finally:
             self._put_back(child)

@@ -61,12 +61,16 @@ async def receive(reader: asyncio.StreamReader, most_bytes: int) -> Message | No
         MessageError: it is longer, is cut short, or is no message.
     """
     try:
-        head_bytes, raw_bytes = _lengths(await reader.readexactly(LENGTHS.size), most_bytes)
+        lengths = await reader.readexactly(LENGTHS.size)
+    except asyncio.IncompleteReadError as error:
+        if not error.partial:
+            return None
+        raise _cut_short() from error
+    head_bytes, raw_bytes = _lengths(lengths, most_bytes)
+    try:
         return _message(await reader.readexactly(head_bytes), await reader.readexactly(raw_bytes))
     except asyncio.IncompleteReadError as error:
-        if error.expected == LENGTHS.size and not error.partial:
-            return None
-        raise MessageError("a message was cut short") from error
+        raise _cut_short() from error
 
 
 def read(stream: BinaryIO, most_bytes: int) -> Message | None:
@@ -81,8 +85,12 @@ def read(stream: BinaryIO, most_bytes: int) -> Message | None:
 
 def _whole(content: bytes, expected: int) -> bytes:
     if len(content) != expected:
-        raise MessageError("a message was cut short")
+        raise _cut_short()
     return content
+
+
+def _cut_short() -> MessageError:
+    return MessageError("a message was cut short")
 
 
 def _lengths(content: bytes, most_bytes: int) -> tuple[int, int]:

@@ -135,14 +135,18 @@ class _Service:
         if decoded is not None:
             source = open_decoded(Decoded(Path(decoded["folder"]), decoded["duration_s"], decoded["channels"]), name)
         words, turns = _beside(task["beside"])
-        result = self._predictor.in_view(task["categories"]).predict(
-            source,
-            task["text"] if words is None else words,
-            task["speakers"] if turns is None else turns,
-            task["channel"],
-            teller.progress,
-            teller.heard,
-        )
+        try:
+            result = self._predictor.in_view(task["categories"]).predict(
+                source,
+                task["text"] if words is None else words,
+                task["speakers"] if turns is None else turns,
+                task["channel"],
+                teller.progress,
+                teller.heard,
+            )
+        except Exception:
+            teller.check()  # of a recording that was abandoned the sound may be gone
+            raise
         return {"segments": teller.segments}, _as_json(dataclasses.replace(result, file=file_name(name)))
 
     def _answered(self, number: int, work: Callable[[], tuple[dict[str, Any], bytes]]) -> None:
