@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from emobridge.errors import LabelError
 from emobridge.results import Result, Segment, Summary
 from emobridge.server.app import build_app
 from emobridge.server.decoded import Decoded, Wanted
@@ -58,6 +59,7 @@ class ObedientModel:
         self.deaths = 0
         self.tasks: list[JudgeTask] = []
         self.fails_with: Exception | None = None
+        self.streams: list[ObedientStream] = []
 
     async def start(self) -> None: ...
 
@@ -65,6 +67,12 @@ class ObedientModel:
 
     def wanted(self, speakers: object, channel: int | None) -> Wanted:
         return Wanted((16_000,), channel)
+
+    async def open_stream(self, sample_rate_hz: int, every_s: float, categories: str | None) -> "ObedientStream":
+        if categories == "nine":
+            raise LabelError("view 'nine'", "valid: four", "choose one of these")
+        self.streams.append(ObedientStream())
+        return self.streams[-1]
 
     async def judge(self, task: JudgeTask, heard: Callable[[float, list[dict[str, Any]]], None]) -> bytes:
         self.tasks.append(task)
@@ -77,6 +85,24 @@ class ObedientModel:
         if self.fails_with is not None:
             raise self.fails_with
         return json.dumps(result, ensure_ascii=False).encode()
+
+
+class ObedientStream:
+    """Live sound that makes an estimate of the present whenever some comes."""
+
+    def __init__(self) -> None:
+        self.sound = b""
+        self.is_closed = False
+
+    async def push(self, pcm: bytes) -> list[dict[str, Any]]:
+        self.sound += pcm
+        return [{"type": "current", "segment": said_of("", len(self.sound) / 64_000)["segments"][0]}]
+
+    async def finish(self) -> bytes:
+        return json.dumps(said_of("stream", len(self.sound) / 64_000)).encode()
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 def said_of(name: str, duration_s: float) -> dict[str, Any]:

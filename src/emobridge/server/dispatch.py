@@ -135,16 +135,17 @@ class Dispatcher:
         """Return how many jobs go before one that waits, None for one in hand."""
         return self._queue.index(identifier) if identifier in self._queue else None
 
-    def cancel(self, identifier: str) -> None:
-        """Cancel a job, if it is not finished."""
+    def cancel(self, identifier: str) -> asyncio.Task[None] | None:
+        """Cancel a job, if it is not finished; return the task that is about to let go of it, None where none is."""
         live = self.live.get(identifier)
         if live is None:
-            return
+            return None
         if live.task is not None:
             live.task.cancel()
         else:
             self._queue.remove(identifier)
         self._end(live, CANCELLED)
+        return live.task
 
     def begin_stop(self) -> None:
         """Take no more jobs, and start none; who waits for one that waits is told that it goes on later."""
@@ -154,8 +155,7 @@ class Dispatcher:
                 live.settle()
 
     async def stop(self, grace_s: float) -> None:
-        """Finish what is in hand; after ``grace_s`` put it back, for the next start."""
-        self.begin_stop()
+        """Finish what is in hand, after `begin_stop`; what takes longer than ``grace_s`` goes on with the next start."""
         if self._in_hand:
             _, unfinished = await asyncio.wait(self._in_hand, timeout=grace_s)
             for task in unfinished:

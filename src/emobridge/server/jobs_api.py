@@ -67,7 +67,9 @@ async def delete_job(request: Request, job: str) -> Response:
     """Cancel a job where it is not finished, and forget everything of it."""
     service = service_of(request)
     found = _job(job_of(service, request, job))
-    service.dispatcher.cancel(found.id)
+    task = service.dispatcher.cancel(found.id)
+    if task is not None:
+        await asyncio.wait((task,))
     service.spool.forget(found.id)
     service.store.delete([found.id])
     return Response(status_code=204)

@@ -121,6 +121,7 @@ class Service:
         """Start to stop: what is in hand is finished within the grace period, the rest goes on with the next start."""
         if self._stop is None:
             self.stopping.set()
+            self.dispatcher.begin_stop()
             self._stop = asyncio.create_task(self.dispatcher.stop(self.settings.grace_s))
 
     async def stop(self) -> None:
