@@ -1,10 +1,11 @@
 // The microphone over the service's socket: sound goes out as 16-bit samples, estimates come back as it is heard.
-import { extremes, type Outline } from "./outline";
+import { GrowingOutline, type Outline } from "./outline";
 import { key } from "./key";
 import { Refused, address, models, unreachable } from "./service";
 import type { Problem, Result, Segment } from "./shapes";
 
 const EVERY_S = 1;
+const LOOSE_PIECES = 600; // half a minute; what is older goes into a blob, which a browser may keep on disk
 const BEHIND_BYTES = 4_000_000; // waiting to be sent: the service or the network cannot follow
 
 interface Hearing {
@@ -20,8 +21,10 @@ type Message =
   | { type: "problem"; problem: Problem };
 
 export class Live {
-  private readonly pieces: Int16Array<ArrayBuffer>[] = [];
-  private readonly outline: Outline = { low: [], high: [], duration_s: 0 };
+  private pieces: BlobPart[] = [];
+  private bytes = 0;
+  private rate_hz = 0;
+  private readonly outline = new GrowingOutline();
   private context: AudioContext | null = null;
   private microphone: MediaStream | null = null;
   private socket: WebSocket | null = null;
@@ -51,10 +54,8 @@ export class Live {
 
   /** What was heard, as a WAV file. */
   recording(name: string): File {
-    return new File([header(this.pieces, this.rate_hz), ...this.pieces], name, { type: "audio/wav" });
+    return new File([header(this.bytes, this.rate_hz), ...this.pieces], name, { type: "audio/wav" });
   }
-
-  private rate_hz = 0;
 
   private connected(context: AudioContext, signal: AbortSignal): Promise<Result> {
     this.rate_hz = context.sampleRate;
@@ -95,12 +96,11 @@ export class Live {
 
   private take(samples: Float32Array, socket: WebSocket): void {
     const piece = Int16Array.from(samples, (value) => Math.round(32767 * Math.max(-1, Math.min(1, value))));
-    this.pieces.push(piece);
     socket.send(piece);
-    const [low, high] = extremes([samples], 0, samples.length);
-    this.outline.low.push(low);
-    this.outline.high.push(high);
-    this.outline.duration_s += samples.length / this.rate_hz;
+    this.pieces.push(piece);
+    this.bytes += piece.byteLength;
+    if (this.pieces.length === LOOSE_PIECES) this.pieces = [new Blob(this.pieces)];
+    this.outline.add(samples, this.rate_hz);
     this.hearing.sound(this.outline.duration_s, this.outline);
   }
 
@@ -141,8 +141,7 @@ const behind = (): Refused =>
   });
 
 /** The 44 bytes that stand before 16-bit mono samples in a WAV file. */
-function header(pieces: Int16Array[], rate_hz: number): ArrayBuffer {
-  const bytes = 2 * pieces.reduce((sum, piece) => sum + piece.length, 0);
+function header(bytes: number, rate_hz: number): ArrayBuffer {
   const view = new DataView(new ArrayBuffer(44));
   const text = (at: number, value: string) => [...value].forEach((letter, index) => view.setUint8(at + index, letter.charCodeAt(0)));
   text(0, "RIFF");

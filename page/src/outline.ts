@@ -32,6 +32,38 @@ export async function outlineOf(file: File): Promise<Outline> {
   return { low, high, duration_s: sound.duration };
 }
 
+/** The outline of sound that is still coming: as it grows, a point stands for more of it. */
+export class GrowingOutline implements Outline {
+  low: number[] = [];
+  high: number[] = [];
+  duration_s = 0;
+  private pieces = 0; // in the last point
+  private most = 1; // of a point
+
+  add(samples: Float32Array, rate_hz: number): void {
+    const [least, greatest] = extremes([samples], 0, samples.length);
+    this.duration_s += samples.length / rate_hz;
+    if (this.pieces > 0 && this.pieces < this.most) {
+      this.low.push(Math.min(this.low.pop() ?? 0, least));
+      this.high.push(Math.max(this.high.pop() ?? 0, greatest));
+    } else {
+      if (this.low.length === PEAKS) this.halve();
+      this.pieces = 0;
+      this.low.push(least);
+      this.high.push(greatest);
+    }
+    this.pieces += 1;
+  }
+
+  private halve(): void {
+    const pairs = (values: number[], join: (a: number, b: number) => number): number[] =>
+      Array.from({ length: values.length / 2 }, (_, index) => join(values[2 * index], values[2 * index + 1]));
+    this.low = pairs(this.low, Math.min);
+    this.high = pairs(this.high, Math.max);
+    this.most *= 2;
+  }
+}
+
 export function extremes(channels: Float32Array[], start: number, end: number): [number, number] {
   let [least, greatest] = [0, 0];
   for (const samples of channels) {
