@@ -211,8 +211,7 @@ def test_a_process_that_hangs_or_dies_is_replaced(
                     await task
             elif how == "death":
                 os.kill(pid, signal.SIGKILL)
-                with pytest.raises(AudioError, match=r"'x.wav' brought down .* \(SIGKILL\)"):
-                    await task
+                assert (await task).channels == 2  # another process has decoded it
             else:
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):

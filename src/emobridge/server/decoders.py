@@ -132,6 +132,29 @@ class Decoders:
 
     async def _asked(self, request: dict[str, Any], name: str) -> Message:
         """Return what a process answers, which is believed of nobody who has read a stranger's file."""
+        try:
+            try:
+                reply = await self._asked_once(request, name)
+            except ChildLost:  # not always of what is in the file
+                reply = await self._asked_once(request, name)
+        except ChildLost as lost:
+            given = f"'{name}' brought down the process that decoded it ({lost.how})"
+            raise AudioError(given, "a recording is whole and undamaged", "convert it, for example to wav") from lost
+        if isinstance(reply.head.get("failure"), dict):
+            raise as_error(reply.head["failure"])
+        if reply.head.get("limit") in get_args(Limit):
+            raise self._exceeded(reply.head["limit"], name)
+        if reply.head.get("fault"):
+            raise _fault(reply.head, name)
+        return reply
+
+    async def _asked_once(self, request: dict[str, Any], name: str) -> Message:
+        """Return what a process answers.
+
+        Raises:
+            LimitError: it takes too long.
+            ChildLost: the process has ended.
+        """
         child = await self._idle.get()
         try:
             child.send(request)
@@ -141,20 +164,13 @@ class Decoders:
         except TimeoutError:
             await child.stop()  # nothing more is written once this is told
             raise self._exceeded("time", name) from None
-        except ChildLost as lost:
-            given = f"'{name}' brought down the process that decoded it ({lost.how})"
-            raise AudioError(given, "a recording is whole and undamaged", "convert it, for example to wav") from lost
+        except ChildLost:
+            raise
         except BaseException:
             await child.stop()
             raise
         finally:
             self._put_back(child)
-        if isinstance(reply.head.get("failure"), dict):
-            raise as_error(reply.head["failure"])
-        if reply.head.get("limit") in get_args(Limit):
-            raise self._exceeded(reply.head["limit"], name)
-        if reply.head.get("fault"):
-            raise _fault(reply.head, name)
         return reply
 
     def _exceeded(self, limit: Limit, name: str) -> LimitError:
