@@ -85,7 +85,8 @@ class Child:
         if message is None:
             # To kill what has just ended would hide how it ended; what closed its channel and goes on is killed.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), END_LIMIT_S)
+                async with asyncio.timeout(END_LIMIT_S):
+                    await self._process.wait()
             self.kill()
             raise ChildLost(await self._how())
         return message
@@ -132,7 +133,8 @@ async def start_child(module: str, arguments: Sequence[str], most_bytes: int, is
     )
     child = Child(process, most_bytes)
     try:
-        child.greeting = (await asyncio.wait_for(child.receive(), START_LIMIT_S)).head
+        async with asyncio.timeout(START_LIMIT_S):
+            child.greeting = (await child.receive()).head
     except TimeoutError as error:
         await child.stop()
         raise ChildLost(f"no greeting in {START_LIMIT_S:.0f} s") from error

@@ -139,7 +139,8 @@ class Decoders:
         child = await self._idle.get()
         try:
             child.send(request)
-            reply = await asyncio.wait_for(child.receive(), self._time_limit_s)
+            async with asyncio.timeout(self._time_limit_s):
+                reply = await child.receive()
             self._served[child] += 1
         except TimeoutError:
             await child.stop()  # nothing more is written once this is told

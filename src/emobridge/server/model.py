@@ -228,7 +228,8 @@ class Model:
 
     async def _there(self) -> Child:
         try:
-            await asyncio.wait_for(self._is_there.wait(), START_S)
+            async with asyncio.timeout(START_S):
+                await self._is_there.wait()
         except TimeoutError as error:
             raise ModelLost("the process of the model is not there") from error
         assert self._child is not None
