@@ -31,6 +31,7 @@ class ObedientDecoders:
         self.may_go = asyncio.Event()
         self.may_go.set()
         self.decoding = 0
+        self.restarts = 0
 
     async def start(self) -> None: ...
 
@@ -57,6 +58,8 @@ class ObedientModel:
         self.about: dict[str, Any] = {"name": "toy", "views": {"four": ["happy", "sad"]}}
         self.card = "# A model for tests\n"
         self.deaths = 0
+        self.restarts = 0
+        self.batches = {1: 7}
         self.tasks: list[JudgeTask] = []
         self.fails_with: Exception | None = None
         self.streams: list[ObedientStream] = []

@@ -69,6 +69,8 @@ def test_figures_count_what_happened_and_hold_nothing_of_it(serve: Any, sound: A
             assert 'emobridge_jobs{state="done"} 1.0' in text
             assert "emobridge_queue_length 0.0" in text
             assert "emobridge_disk_bytes" in text
+            assert 'emobridge_batches_total{size="1"} 7.0' in text
+            assert 'emobridge_process_restarts_total{process="model"} 0.0' in text
             assert "canary" not in text
 
     asyncio.run(scenario())

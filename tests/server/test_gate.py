@@ -152,6 +152,8 @@ def test_what_is_not_there_is_a_problem_too(serve: Any, method: str, path: str, 
             assert answer.status_code == status
             assert answer.headers["content-type"] == "application/problem+json"
             assert ("allow" in answer.headers) == (status == 405)
+            of_job = await served.client.put(f"/v1/jobs/{'0' * 32}")
+            assert (of_job.status_code, of_job.headers["allow"]) == (405, "DELETE, GET")
 
     asyncio.run(scenario())
 

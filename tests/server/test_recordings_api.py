@@ -83,6 +83,18 @@ def test_a_form_and_a_body_alone_are_judged_alike(serve: Any, sound: Any) -> Non
     asyncio.run(scenario())
 
 
+def test_what_is_in_the_form_goes_before_what_is_in_the_address(serve: Any, sound: Any) -> None:
+    async def scenario() -> None:
+        async with serve() as served:
+            params = {"transcript": "of the address", "channel": "1", "name": ""}
+            answer = await served.post(sound(), params=params, data={"transcript": "of the form"})
+            assert answer.status_code == 200
+            (task,) = served.model.tasks
+            assert (task.transcript, task.channel, task.speakers) == ("of the form", 1, None)
+
+    asyncio.run(scenario())
+
+
 def test_words_alone_are_judged_without_decoding(serve: Any) -> None:
     async def scenario() -> None:
         async with serve() as served:
@@ -140,6 +152,11 @@ def test_a_recording_is_kept_where_that_is_asked_for_and_comes_back_equal(serve:
             answer = await served.post(sound(), data={"keep": "true"})
             kept = await served.client.get(answer.headers["location"] + "/recording")
             assert kept.content == sound()
+            alone = await served.client.post(
+                "/v1/recordings", params={"keep": "1"}, content=sound(), headers={"Content-Type": "audio/wav"}
+            )
+            assert (await served.client.get(alone.headers["location"] + "/recording")).content == sound()
+            assert (await served.client.delete(alone.headers["location"])).status_code == 204
             assert kept.headers["content-disposition"].startswith("attachment")
             assert (await served.client.delete(answer.headers["location"])).status_code == 204
             assert served.files() == []
@@ -153,6 +170,7 @@ def test_a_recording_is_kept_where_that_is_asked_for_and_comes_back_equal(serve:
         ({"other": (None, "x")}, 422, "invalid-parameter"),
         ({"keep": (None, "maybe")}, 422, "invalid-parameter"),
         ({"channel": (None, "0")}, 422, "invalid-parameter"),
+        ({"channel": (None, "")}, 422, "invalid-parameter"),
         ({"channel": (None, "١")}, 422, "invalid-parameter"),
         ({"speakers": (None, "many")}, 422, "invalid-parameter"),
         ({"categories": (None, "nine")}, 422, "invalid-parameter"),

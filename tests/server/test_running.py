@@ -18,7 +18,10 @@ import pytest
 from websockets.sync.client import connect
 
 import emobridge
+from emobridge.errors import EmobridgeError
 from emobridge.results import Result
+from emobridge.server.running import run
+from emobridge.server.settings import read_settings
 
 SAMPLE = emobridge.sample()
 
@@ -127,13 +130,17 @@ def test_what_is_no_sound_is_told_without_a_path(running: Running, folder: Path)
     assert str(folder) not in answer.text
 
 
-def test_headers_without_end_are_not_waited_for(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [([b"GET / HTTP/1.1\r\n", *[b"X-More: " + b"x" * 1000 + b"\r\n"] * 70], 413), ([b"no HTTP\r\n\r\n"], 400)],
+)
+def test_what_is_no_request_is_a_problem_too(running: Running, lines: list[bytes], status: int) -> None:
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as stranger:
-        stranger.sendall(b"GET / HTTP/1.1\r\n")
-        with contextlib.suppress(ConnectionError):
-            for _ in range(1000):
-                stranger.sendall(b"X-More: " + b"x" * 1000 + b"\r\n")
-            assert stranger.recv(100) == b""
+        stranger.sendall(b"".join(lines))
+        answer = stranger.makefile("rb").read()
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"application/problem+json" in answer
+    assert b"nosniff" in answer
     assert running.client.get("/healthz").status_code == 200
 
 
@@ -161,13 +168,13 @@ def test_a_service_that_is_killed_goes_on_with_its_next_start_and_a_stop_is_clea
     assert last["id"] in again.log
 
 
-def test_another_service_at_the_address_is_told_in_one_line(folder: Path) -> None:
+def test_what_cannot_start_is_told_in_one_line(tmp_path: Path, toy_bundle: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        command = [sys.executable, "-c", "from emobridge.cli import main; main()", "serve"]
-        port = str(taken.getsockname()[1])
-        ended = subprocess.run(
-            [*command, "--port", port, "--data", str(folder / "other")], capture_output=True, text=True, check=False
-        )
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith("emobridge: it cannot listen at '127.0.0.1'")
-    assert "Traceback" not in ended.stderr
+        for options, error in (
+            ({"port": taken.getsockname()[1]}, "it cannot listen at '127.0.0.1'"),
+            ({"data": Path("/proc/none")}, "folder '/proc/none' cannot be used"),
+            ({"model": tmp_path / "none"}, "a model is a directory"),
+        ):
+            settings = read_settings({"port": 0, "data": tmp_path / "data", **options}, None)
+            with pytest.raises(EmobridgeError, match=error):
+                run(settings)

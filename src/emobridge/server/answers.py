@@ -10,11 +10,11 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from emobridge.errors import MissingExtraError
+from emobridge.errors import MissingExtraError, OutputError
 from emobridge.server.formats import Rendered, rendered
 from emobridge.server.jobs import CANCELLED, DONE, Job
 from emobridge.server.live_jobs import LiveJob
-from emobridge.server.problems import MEDIA_TYPE, Problem, problem_of
+from emobridge.server.problems import MEDIA_TYPE, Problem
 from emobridge.server.service import Service
 
 CLIENT = "emobridge.client"  # key of the scope of a request, where the gate says whose it is
@@ -106,7 +106,7 @@ async def answer(result: bytes, name: str, headers: dict[str, str], recording: s
     """
     try:
         made: Rendered = await rendered(result, name)
-    except MissingExtraError as error:
+    except (MissingExtraError, OutputError) as error:
         raise Problem("not-acceptable", error.given, error.valid, error.remedy) from error
     if recording is not None:
         headers = {**headers, "Content-Disposition": attachment(f"{PurePath(recording).stem}{made.extension}")}
@@ -125,9 +125,3 @@ def problem_answer(problem: Problem) -> Response:
 
 def _time(since_1970_s: float) -> str:
     return datetime.fromtimestamp(since_1970_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-__all__ = [
-    "CLIENT", "answer", "attachment", "client_of", "described", "failure_of", "job_of", "problem_answer",
-    "problem_of", "result_of", "service_of",
-]  # fmt: skip

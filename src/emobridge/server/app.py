@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from emobridge.server import about_api, jobs_api, live_api, recordings_api, schema
@@ -74,8 +75,7 @@ def _add_routes(app: FastAPI) -> None:
     _route(app, "GET", "/v1/jobs/{job}/result", jobs_api.get_result, {200: done}, schema.OF_RESULT)
     named = "/v1/jobs/{job}/result.{extension}"
     _route(app, "GET", named, jobs_api.get_result_as, {200: done}, schema.OF_RESULT)
-    names = ("progress", "segments", "done", "failed", "restarted")
-    events = {200: schema.of_events(names, "What becomes of the job, as it happens.")}
+    events = {200: schema.of_events()}
     _route(app, "GET", "/v1/jobs/{job}/events", jobs_api.get_events, events, schema.OF_EVENTS)
     sound = {200: schema.of_text("application/octet-stream", "The recording as it was sent.")}
     _route(app, "GET", "/v1/jobs/{job}/recording", jobs_api.get_recording, sound, schema.OF_JOB)
@@ -124,10 +124,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes,
             license_info=app.license_info,
         )  # fmt: skip
-        for operation in (each for path in made["paths"].values() for each in path.values()):
-            # FastAPI has one of its own for every address with a parameter; ours have another type of content.
-            if "application/json" in operation["responses"].get("422", {}).get("content", ()):
-                del operation["responses"]["422"]
         parts = made.setdefault("components", {})
         parts["schemas"] = schema.SCHEMAS
         parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -146,11 +142,14 @@ async def _problem(_: Request, error: Exception) -> Response:
     return problem_answer(error)
 
 
-async def _of_starlette(_: Request, error: Exception) -> Response:
+async def _of_starlette(request: Request, error: Exception) -> Response:
     """Answer what the framework refused: an address or a method that is not there."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return problem_answer(Problem("method-not-allowed", headers=error.headers))
+        routes = [route for route in request.app.routes if isinstance(route, Route)]
+        found = [route for route in routes if route.path_regex.match(request.scope["path"])]
+        methods = sorted({method for route in found for method in route.methods or ()})
+        return problem_answer(Problem("method-not-allowed", headers={"Allow": ", ".join(methods)}))
     return problem_answer(Problem("not-found" if error.status_code == 404 else "malformed"))
 
 

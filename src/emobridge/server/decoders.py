@@ -42,6 +42,9 @@ class Decoders:
         max_duration_s: of a recording.
         max_channels: of a recording.
         max_pcm_bytes: that the raw sound of a recording may take on disk.
+
+    Attributes:
+        restarts: how often a process took the place of another, which had ended or had served its time.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Decoders:
         self._count = count
         self._time_limit_s = time_limit_s
         self._limits = Limits(memory_bytes, max_duration_s, max_channels, max_pcm_bytes)
+        self.restarts = 0
         self._idle: asyncio.Queue[Child] = asyncio.Queue()
         self._served: dict[Child, int] = {}
         self._changing: set[asyncio.Task[None]] = set()
@@ -211,6 +215,7 @@ class Decoders:
         while True:
             try:
                 self._idle.put_nowait(await self._new())
+                self.restarts += 1
                 return
             except (ChildLost, OSError) as error:
                 logger.error("a decoder did not start (%s); it is tried again", error)

@@ -155,7 +155,7 @@ class Dispatcher:
                 live.settle()
 
     async def stop(self, grace_s: float) -> None:
-        """Finish what is in hand, after `begin_stop`; what takes longer than ``grace_s`` goes on with the next start."""
+        """Finish what is in hand, after `begin_stop`; what takes more than ``grace_s`` goes on with the next start."""
         if self._in_hand:
             _, unfinished = await asyncio.wait(self._in_hand, timeout=grace_s)
             for task in unfinished:

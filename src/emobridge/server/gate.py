@@ -19,6 +19,7 @@ from emobridge.server.uploads import ClientGone
 
 logger = logging.getLogger("emobridge.server")
 WANTED = {b"host", b"origin", b"authorization", b"access-control-request-method"}
+METHODS = {"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH", "WS"}  # each is a line among the figures
 CORS_PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, Accept, Prefer"),
@@ -66,7 +67,9 @@ class Gate:
         finally:
             self._open -= 1
             taken_s = time.perf_counter() - started_s
-            self._service.metrics.answered(_route(scope), scope.get("method", "WS"), passage.status or 0, taken_s)
+            method = scope.get("method", "WS")
+            method = method if method in METHODS else "other"
+            self._service.metrics.answered(_route(scope), method, passage.status or 0, taken_s)
 
     async def _let_in(self, scope: Scope, receive: Receive, passage: "_Passage") -> None:
         """Pass a request on.

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
+from emobridge.server import schema
 from emobridge.server.answers import (
     answer,
     attachment,
@@ -24,24 +26,27 @@ from emobridge.server.jobs import DONE, Job
 from emobridge.server.live_jobs import LiveJob
 from emobridge.server.problems import Problem
 from emobridge.server.service import Service
+from emobridge.writers import FORMATS
 
+JobId = Annotated[str, Path(description="Id of a job of yours.", examples=[schema.ID])]
+Extension = Annotated[str, Path(description="Of a format.", json_schema_extra={"enum": list(FORMATS)})]
 HEARTBEAT_S = 15.0  # proxies close what is silent for long
 
 
-async def get_job(request: Request, job: str) -> Response:
+async def get_job(request: Request, job: JobId) -> Response:
     """Tell how far a job is."""
     service = service_of(request)
     return JSONResponse(described(service, job_of(service, request, job)))
 
 
-async def get_result(request: Request, job: str) -> Response:
+async def get_result(request: Request, job: JobId) -> Response:
     """Give the result of a job in the format that the header Accept asks for."""
     service = service_of(request)
     format_name = by_accept(request.headers.get("accept", ""))
     return await answer(result_of(service, job_of(service, request, job)), format_name, {})
 
 
-async def get_result_as(request: Request, job: str, extension: str) -> Response:
+async def get_result_as(request: Request, job: JobId, extension: Extension) -> Response:
     """Give the result of a job as a file of the format that the extension names."""
     service = service_of(request)
     format_name = by_extension(extension)
@@ -49,7 +54,7 @@ async def get_result_as(request: Request, job: str, extension: str) -> Response:
     return await answer(result_of(service, found), format_name, {}, recording=_job(found).name)
 
 
-async def get_recording(request: Request, job: str) -> Response:
+async def get_recording(request: Request, job: JobId) -> Response:
     """Give the recording of a job back, where it was to be kept."""
     service = service_of(request)
     found = _job(job_of(service, request, job))
@@ -63,7 +68,7 @@ async def get_recording(request: Request, job: str) -> Response:
     )
 
 
-async def delete_job(request: Request, job: str) -> Response:
+async def delete_job(request: Request, job: JobId) -> Response:
     """Cancel a job where it is not finished, and forget everything of it."""
     service = service_of(request)
     found = _job(job_of(service, request, job))
@@ -75,7 +80,7 @@ async def delete_job(request: Request, job: str) -> Response:
     return Response(status_code=204)
 
 
-async def get_events(request: Request, job: str) -> Response:
+async def get_events(request: Request, job: JobId) -> Response:
     """Follow a job: server-sent events ``progress``, ``segments``, and ``done`` or ``failed`` at the end."""
     service = service_of(request)
     found = job_of(service, request, job)

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,8 @@ class Model:
     Attributes:
         about: of the model, as ``/v1/models`` shows it; there once `start` has returned.
         card: the model card, in Markdown; as `about`.
+        restarts: how often a process took the place of another.
+        batches: requests that were sent together -> how often so many were.
     """
 
     def __init__(
@@ -92,6 +95,8 @@ class Model:
     ) -> None:
         self.about: dict[str, Any] = {}
         self.card = ""
+        self.restarts = 0
+        self.batches: Counter[int] = Counter()
         self._decoders = decoders
         self._settings = json.dumps({"bundle": None if bundle is None else str(bundle), "threads": threads})
         self._batch_size = batch_size
@@ -236,6 +241,7 @@ class Model:
             self._sending = None
         if self._batch and self._child is not None:
             self._child.send({"do": "judge", "tasks": self._batch})
+            self.batches[len(self._batch)] += 1
             self._batch = []
 
     def _abandon(self, number: int) -> None:
@@ -267,6 +273,7 @@ class Model:
                 self._lose(f"the process of the model died ({lost.how})")
                 await child.stop()
                 child = await self._restarted()
+                self.restarts += 1
 
     async def _end_stalled(self) -> None:
         """Kill a process that hangs, so that another is started."""

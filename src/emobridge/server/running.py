@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import socket
-from typing import Any
+from http import HTTPStatus
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emobridge.errors import SettingsError
-from emobridge.server.about_api import read_page
+from emobridge.server.about_api import PageFile, read_page
 from emobridge.server.app import build_app
+from emobridge.server.gate import CONTENT_HEADERS
+from emobridge.server.problems import MEDIA_TYPE, Problem
 from emobridge.server.service import Service
 from emobridge.server.settings import Settings
 
@@ -18,19 +20,29 @@ logger = logging.getLogger("emobridge.server")
 MOST_HEADER_BYTES = 1 << 16
 HEADER_TIME_S = 20.0
 SOCKET_MESSAGE_BYTES = 1 << 20
+SPARE_CONNECTIONS = 100  # that are open and ask nothing, or are told that there are too many
 CLOSING_S = 5  # beyond the grace period, for the last answers on their way
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """HTTP whose headers have a size and a time: without both a stranger could hold memory and connections."""
+    """HTTP whose headers have a size and a time: without both a stranger could hold memory and connections.
 
+    Attributes:
+        most_connections: at a time; what comes beyond is closed unheard.
+    """
+
+    most_connections = 1 << 20
     _header_bytes = 0
+    _is_in_headers = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first request its time."""
         super().connection_made(transport)
-        self._timer = self.loop.call_later(HEADER_TIME_S, transport.close)
+        if len(self.connections) > self.most_connections:
+            transport.close()
+        else:
+            self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the timer."""
@@ -39,29 +51,53 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what comes, but no headers without end."""
-        if self._header_bytes >= 0:
-            self._header_bytes += len(data)
         super().data_received(data)
-        if self._header_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
-            self.transport.close()
+        if self._is_in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > MOST_HEADER_BYTES:
+                self._refuse(Problem("too-large", "the headers of the request", f"at most {MOST_HEADER_BYTES} bytes"))
 
     def on_message_begin(self) -> None:
         """Start to count and to measure."""
         super().on_message_begin()
-        self._header_bytes = max(0, self._header_bytes)
-        if self._timer is None:
-            self._timer = self.loop.call_later(HEADER_TIME_S, self.transport.close)
+        self._header_bytes, self._is_in_headers = 0, True
+        self._arm()
 
     def on_headers_complete(self) -> None:
         """Count and measure no more: what follows has limits of its own."""
-        self._header_bytes = -1
+        self._is_in_headers = False
         self._disarm()
         super().on_headers_complete()
 
-    def on_response_complete(self) -> None:
-        """Count anew."""
-        self._header_bytes = 0
-        super().on_response_complete()
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._refuse(Problem("malformed", "a request that is no HTTP"))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with a problem, and close."""
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        content = problem.content()
+        headers = [
+            *((name.decode(), value.decode()) for name, value in CONTENT_HEADERS),
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(content))),
+            ("connection", "close"),
+        ]
+        lines = [
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+            *(": ".join(each) for each in headers),
+        ]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + content)
+        self.transport.close()
+
+    def _too_slow(self) -> None:
+        self._refuse(Problem("too-slow", "the headers of the request", f"they have {HEADER_TIME_S:g} s"))
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEADER_TIME_S, self._too_slow)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -99,6 +135,7 @@ def run(settings: Settings) -> None:
             server.should_exit = True
 
         service = Service(settings, failed=failed)
+        service.open()
         server = Server(_config(service, page), service)
         host, port = listener.getsockname()[:2]
         logger.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
@@ -107,22 +144,23 @@ def run(settings: Settings) -> None:
         raise service.failure
 
 
-def _config(service: Service, page: Any) -> uvicorn.Config:
+def _config(service: Service, page: dict[str, PageFile]) -> uvicorn.Config:
+    settings = service.settings
     return uvicorn.Config(
         build_app(service, page),
         loop="auto",
-        http=GuardedProtocol,
+        http=type("Protocol", (GuardedProtocol,), {"most_connections": SPARE_CONNECTIONS + settings.connections}),
         ws="websockets-sansio",
         ws_max_size=SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
-        log_level=service.settings.log_level,
+        log_level=logging.WARNING,  # below it uvicorn tells what clients write into addresses
         access_log=False,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=10,
-        timeout_graceful_shutdown=int(service.settings.grace_s) + CLOSING_S,
+        timeout_graceful_shutdown=int(settings.grace_s) + CLOSING_S,
     )
 
 

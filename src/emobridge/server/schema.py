@@ -130,13 +130,23 @@ SCHEMAS: dict[str, Any] = {
     },
 }  # fmt: skip
 
+SPEAKERS = "^([1-9]|[1-5][0-9]|6[0-4]|channels)$"
 _OPTIONS = {
     "transcript": {
         **TEXT,
         "description": "The words; in a form also as a file: .txt, .srt, .vtt, .json, .TextGrid, ...",
     },
-    "speakers": {**TEXT, "description": "How many speak, or 'channels' (one each); in a form also an .rttm file."},
-    "channel": {"type": "integer", "minimum": 1, "description": "Channel to hear; left out: mixed down."},
+    "speakers": {
+        **TEXT,
+        "pattern": SPEAKERS,
+        "description": "How many speak, or 'channels' (one each); in a form also an .rttm file.",
+    },
+    "channel": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 16,
+        "description": "Channel to hear; left out: mixed down.",
+    },
     "categories": {**TEXT, "description": "One of the model's views, such as four; left out: all its categories."},
     "keep": {**FLAG, "default": False, "description": "Whether the recording is kept as long as its result."},
     "name": {**TEXT, "description": "What the recording is called."},
@@ -155,7 +165,10 @@ POST_EXTRA: dict[str, Any] = {
         "required": True,
         "content": {
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"recording": _BINARY, **_OPTIONS}},
+                "schema": {
+                    "type": "object", "properties": {"recording": _BINARY, **_OPTIONS},
+                    "anyOf": [{"required": ["recording"]}, {"required": ["transcript"]}],
+                },
                 "example": {"transcript": "I am so happy today."},
             },
             **{name: {"schema": _BINARY} for name in RAW_TYPES},
@@ -213,12 +226,13 @@ def of_result() -> dict[str, Any]:
     return {"description": "The result, in the format that was asked for.", "content": content}
 
 
-def of_events(names: tuple[str, ...], told: str) -> dict[str, Any]:
-    """Return what OpenAPI says of an answer of server-sent events; the schema is that of one of them."""
-    event = _object({"event": {"enum": list(names)}, "data": TEXT}, "An event; `data` is JSON.")
-    return {"description": told, "content": {"text/event-stream": {"schema": event}}}
-
-
 def of_text(media_type: str, told: str) -> dict[str, Any]:
     """Return what OpenAPI says of an answer in text."""
     return {"description": told, "content": {media_type: {"schema": TEXT}}}
+
+
+def of_events() -> dict[str, Any]:
+    """Return what OpenAPI says of server-sent events."""
+    told = "Events: progress, segments (those that became final), restarted (all segments anew), done, failed."
+    event = _object({"event": TEXT, "data": {**TEXT, "description": "JSON."}}, "One event.")
+    return {"description": told, "content": {"text/event-stream": {"schema": event}}}

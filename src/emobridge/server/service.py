@@ -1,7 +1,6 @@
 """One service: its settings, jobs, folders, processes and counters; how it starts, and how it stops."""
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -15,7 +14,7 @@ from emobridge.server.decoders import Decoders
 from emobridge.server.dispatch import Dispatcher, place_of
 from emobridge.server.jobs import STATES, JobStore
 from emobridge.server.limits import RequestRate, Streams
-from emobridge.server.metrics import Metrics, gauge, gauges
+from emobridge.server.metrics import Metrics, gauge, gauges, total
 from emobridge.server.model import Model
 from emobridge.server.security import Door, Keys, read_keys
 from emobridge.server.settings import MEBIBYTE, Settings
@@ -78,10 +77,10 @@ class Service:
         self.rate = RequestRate(settings.requests_per_minute)
         self.streams = Streams(settings.sockets, settings.sockets_per_client)
         self.metrics = Metrics()
-        self.metrics.watch(self._figures)
         self.stopping = asyncio.Event()
         self.failure: EmobridgeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_open = False
         self._stop: asyncio.Task[None] | None = None
 
     @property
@@ -89,8 +88,8 @@ class Service:
         """Whether recordings are judged now."""
         return self.dispatcher.is_open and self.model.ready and not self.dispatcher.is_stopping
 
-    async def start(self) -> None:
-        """Open what is on disk, and bring the processes up in the background.
+    def open(self) -> None:
+        """Open what is on disk; `start` does where nobody has, and only here a mistake can be told in one line.
 
         Raises:
             SettingsError: the folder cannot be used.
@@ -100,9 +99,20 @@ class Service:
         self.spool = Spool(settings.folder, settings.max_disk_mb * MEBIBYTE, decoded_bytes)
         self.store = JobStore(self.spool.database)
         self.spool.recover(self.store.all_ids())
-        self.dispatcher = Dispatcher(settings, self.store, self.spool, self.decoders, self.model, self.metrics)
+        self._is_open = True
+
+    async def start(self) -> None:
+        """Take up the jobs that wait, and bring the processes up in the background.
+
+        Raises:
+            SettingsError: as `open`.
+        """
+        if not self._is_open:
+            self.open()
+        self.dispatcher = Dispatcher(self.settings, self.store, self.spool, self.decoders, self.model, self.metrics)
         self.dispatcher.recover()
         self.sweep()
+        self.metrics.watch(self._figures)
         self._tasks = [asyncio.create_task(self._bring_up()), asyncio.create_task(self._sweep_on())]
 
     async def _bring_up(self) -> None:
@@ -157,14 +167,17 @@ class Service:
     def _figures(self) -> Iterable[Metric]:
         """Give what is read off whenever it is asked for."""
         counts: dict[str, float] = dict.fromkeys(STATES, 0.0)
-        with contextlib.suppress(AttributeError):  # before the start there are no jobs
-            counts |= self.store.count_by_state()
-            counts["queued"] -= len(self.dispatcher.live)
-            for live in self.dispatcher.live.values():
-                counts[live.state] += 1
-            yield gauge("queue_length", "Jobs that wait", self.dispatcher.waiting)
-            yield gauge("disk_bytes", "What uploads and results take", self.spool.used_bytes)
+        counts |= self.store.count_by_state()
+        counts["queued"] -= len(self.dispatcher.live)
+        for live in self.dispatcher.live.values():
+            counts[live.state] += 1
+        yield gauge("queue_length", "Jobs that wait", self.dispatcher.waiting)
+        yield gauge("disk_bytes", "What uploads and results take", self.spool.used_bytes)
         yield gauges("jobs", "Jobs by state", "state", counts)
+        restarts = {"decoder": float(self.decoders.restarts), "model": float(self.model.restarts)}
+        yield total("process_restarts", "Processes started in place of others", "process", restarts)
+        batches = {str(size): float(count) for size, count in sorted(self.model.batches.items())}
+        yield total("batches", "Batches of recordings put to the model, by size", "size", batches)
         yield gauge("live_streams", "Live streams that are open", self.streams.live)
         yield gauge("ready", "1 where recordings are judged", float(self.model.ready))
 

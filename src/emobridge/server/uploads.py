@@ -16,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from emobridge.errors import nearest, one_line
+from emobridge.planning import BY_CHANNEL
 from emobridge.server.jobs import Options
 from emobridge.server.problems import Problem
 from emobridge.server.settings import MEBIBYTE, Settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 RECORDING, TRANSCRIPT, TURNS = "recording", "transcript", "speakers.rttm"  # names of the files of a job
 FIELDS = ("recording", "transcript", "speakers", "channel", "categories", "keep", "name")
+NEVER_EMPTY = ("speakers", "channel", "keep")  # a text may be empty; it is then as if it were left out
 MOST_PARTS = 16
 MOST_FIELD_BYTES = 1024
 MOST_NAME_CHARACTERS = 200
@@ -79,6 +81,7 @@ class Upload:
         self._settings = settings
         self._spool = spool
         self._job = job
+        self._of_address: dict[str, str] = {}
         self._fields: dict[str, str] = {}
         self.name = ""
         self.options = Options()
@@ -90,7 +93,7 @@ class Upload:
             Problem: it is not as it should be, or larger than it may be.
             ClientGone: its client went away.
         """
-        self._fields = _fields_of_address(request)
+        self._of_address = _fields_of_address(request)
         content_type = request.headers.get("content-type", "")
         kind = content_type.partition(";")[0].strip().lower()
         self._check_length(request)
@@ -189,23 +192,27 @@ class Upload:
             raise _invalid(field, "bytes that are no text", "text in UTF-8") from error
 
     def _conclude(self) -> None:
-        """Make options of the fields.
+        """Make options of the fields; what is in the form goes before what is in the address.
 
         Raises:
             Problem: one of them is not valid, or there is nothing to judge.
         """
-        fields = {name: text.strip() for name, text in self._fields.items() if text.strip()}
+        sent = self.options
+        files = {"transcript": sent.transcript, "speakers": sent.speakers}
+        of_address = {name: text for name, text in self._of_address.items() if files.get(name) is None}
+        given = of_address | self._fields
+        fields = {name: text.strip() for name, text in given.items() if text.strip() or name in NEVER_EMPTY}
         if "transcript" in fields:
             self._set(transcript=TRANSCRIPT)
             with self._spool.create(self._job, TRANSCRIPT, self._settings.max_transcript_kb * 1024) as file:
-                file.write(self._fields["transcript"].encode())
+                file.write(given["transcript"].encode("utf-8", "replace"))
         if self.options.recording is None and self.options.transcript is None:
             raise _invalid("recording", "neither a recording nor a transcript", "one of them, or both")
-        speakers: int | str | None = self.options.speakers
+        speakers = sent.speakers
         if "speakers" in fields:
             if speakers is not None:
                 raise _invalid("speakers", "sent twice", "once")
-            speakers = "channels" if fields["speakers"] == "channels" else _number("speakers", fields, MOST_SPEAKERS)
+            speakers = BY_CHANNEL if fields["speakers"] == BY_CHANNEL else _number("speakers", fields, MOST_SPEAKERS)
         self.options = replace(
             self.options,
             is_text="transcript" in fields,
@@ -214,7 +221,7 @@ class Upload:
             categories=fields.get("categories"),
             keep=_truth("keep", fields),
         )
-        default = "recording" if self.options.recording is not None else "text"
+        default = "recording" if sent.recording is not None else "text"
         self.name = shown_name(fields.get("name", "")) or self.name or default
 
 
