@@ -8,7 +8,7 @@ from serving import Service
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
-    "response_schema_conformance,unsupported_method,negative_data_rejection"
+    "response_schema_conformance,unsupported_method,allow_header_conformance"
 )
 
 
