@@ -4,11 +4,21 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emobridge.errors import LabelError
-from emobridge.labels import CATEGORIES, CATEGORY_SETS, FOUR_CATEGORIES, Scale, label_map, view_probabilities, views_of
+from emobridge.labels import (
+    CATEGORIES,
+    CATEGORY_SETS,
+    FOUR_CATEGORIES,
+    Scale,
+    label_map,
+    sharpened,
+    view_probabilities,
+    views_of,
+)
 
 SOURCES = ("crema_d", "ravdess", "emodb", "nemo", "meld", "emorynlp", "iemocap", "msp_podcast", "common")
 maps = pytest.mark.parametrize("target", list(CATEGORY_SETS))
@@ -152,6 +162,19 @@ def test_a_view_of_many_rows_is_the_view_of_each() -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(7), size=(2, 3)).astype(np.float32)
     together = view_probabilities(rows, CATEGORIES, FOUR_CATEGORIES)
     np.testing.assert_array_equal(together[1, 2], view_probabilities(rows[1, 2], CATEGORIES, FOUR_CATEGORIES))
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=4), st.floats(0.05, 20)
+)
+def test_sharpened_probabilities_are_the_softmax_of_their_logarithms_over_the_temperature(
+    rows: list[list[float]], temperature: float
+) -> None:
+    given = np.array(rows, dtype=np.float32)
+    logarithms = np.log(np.maximum(given, np.finfo(np.float32).tiny).astype(np.float64))
+    np.testing.assert_allclose(
+        sharpened(given, temperature), scipy.special.softmax(logarithms / temperature, axis=1), atol=1e-6
+    )
 
 
 def test_a_set_is_a_view_where_no_other_category_would_have_to_be_added_to_one_of_its_own() -> None:

@@ -26,6 +26,7 @@ CATEGORY_SETS = {
 DIMENSIONS = ("valence", "arousal", "dominance")
 MODALITIES = ("acoustic", "linguistic")
 PRESENCES = ("acoustic", "linguistic", "both")
+LEAST = np.finfo(np.float32).tiny  # probability: its logarithm is finite
 
 
 @dataclass(frozen=True)
@@ -220,4 +221,12 @@ def view_probabilities(
             raise LabelError(f"category '{name}'", f"the model has {', '.join(categories)}", nearest(name, categories))
     kept = probabilities[..., [categories.index(name) for name in view]]
     result: NDArray[np.float32] = kept / np.maximum(kept.sum(axis=-1, keepdims=True), 1e-12)
+    return result
+
+
+def sharpened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Return (..., C) probabilities raised to 1 / ``temperature`` and renormalised; `LEAST` is the least of them."""
+    kept = np.maximum(probabilities, LEAST).astype(np.float64)
+    raised = (kept / kept.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    result: NDArray[np.float32] = (raised / raised.sum(axis=-1, keepdims=True)).astype(np.float32)
     return result

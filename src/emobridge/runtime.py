@@ -17,10 +17,8 @@ from emobridge.bundle import FUSION_GRAPH, Bundle, NamedEncoderConfig, ViewConfi
 from emobridge.encoders.base import AcousticEncoder, LinguisticEncoder, TokenVectors
 from emobridge.errors import BundleError, LabelError, nearest
 from emobridge.graphs import RESTORE, Graph
-from emobridge.labels import view_probabilities
+from emobridge.labels import sharpened, view_probabilities
 from emobridge.registry import load_entry
-
-TINY = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class Runtime:
         probabilities = softmax(logits, self.bundle.config.temperature[presence])
         if self._view is not None:
             shares = view_probabilities(probabilities, self.bundle.config.categories, self.categories)
-            probabilities = softmax(np.log(np.maximum(shares, TINY)), self._view.temperature[presence])
+            probabilities = sharpened(shares, self._view.temperature[presence])
         far = acoustic is not None and self._is_far(outputs)
         return self.stated(probabilities, dimensions, presence, far)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emobridge.errors import CorpusError
 from emobridge.learning.corpora import read_corpus
-from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
+from emobridge.learning.corpora.base import Corpus, Utterance
 from emobridge.learning.corpora.selection import select
 from emobridge.learning.folds import (
     FoldFile,
@@ -21,32 +21,8 @@ from emobridge.learning.folds import (
     resolve,
     write_folds,
 )
-from emobridge.learning.leaks import Audit, audit_split, find_twins
 from emobridge.learning.protocols import PROTOCOLS, SCRIPT_DISJOINT, make_folds, stored_folds
-
-
-def audit_of(fold_file: FoldFile, corpus: Corpus, cache: Path) -> Audit:
-    twins = find_twins(corpus, [sound_digest(utterance) for utterance in corpus.utterances], cache)
-    return audit_split(fold_file, corpus, resolve(fold_file, corpus), twins)
-
-
-def corpus_of(*utterances: Utterance) -> Corpus:
-    ordered = tuple(sorted(utterances, key=lambda utterance: utterance.id))
-    return Corpus("toy", ordered, (), {}, "en", "", "", "")
-
-
-def spoken(count: int, speakers: int) -> list[Utterance]:
-    genders = ("female", "male")
-    return [
-        Utterance(
-            f"u{i:03d}",
-            "toy",
-            f"s{i % speakers}",
-            text=f"utterance {i}",
-            attributes={"gender": genders[i % speakers % 2]},
-        )
-        for i in range(count)
-    ]
+from toy_corpora import audit_of, corpus_of, spoken
 
 
 @st.composite
@@ -79,12 +55,6 @@ def conversations(draw: st.DrawFn) -> Corpus:
     return corpus_of(*utterances)
 
 
-def silent(fold_file: FoldFile, corpus: Corpus, cache: Path) -> Audit:
-    """Return the audit of all but the recordings."""
-    twins = find_twins(corpus, [None] * len(corpus.utterances), cache)
-    return audit_split(fold_file, corpus, resolve(fold_file, corpus), twins)
-
-
 @settings(max_examples=30, deadline=None)
 @given(corpus=conversations(), order=st.randoms(use_true_random=False))
 @pytest.mark.parametrize("protocol", ["speaker-partner", "speaker-next-session", "session"])
@@ -97,7 +67,7 @@ def test_every_speaker_is_tested_once_and_stands_in_one_part_of_a_fold_whatever_
     assert make_folds(dataclasses.replace(corpus, utterances=tuple(shuffled)), 5, protocol) == fold_file
     tested = [corpus.utterances[index].speaker for fold in resolve(fold_file, corpus) for index in {*fold.test}]
     assert sorted(tested, key=str) == sorted((u.speaker for u in corpus.utterances), key=str)
-    audit = silent(fold_file, corpus, tmp_path_factory.mktemp("cache"))
+    audit = audit_of(fold_file, corpus, tmp_path_factory.mktemp("cache"), heard=False)
     assert not any(shared.kind in ("speaker", "selection") for found in audit.folds.values() for shared in found)
 
 
@@ -110,7 +80,7 @@ def test_partners_validate_stand_in_training_or_on_the_same_side_as_the_protocol
     expected = {"speaker-partner": {"partner"}, "speaker-next-session": {"dialogue"}, "session": set()}
     for protocol, kinds in expected.items():
         fold_file = make_folds(corpus, 5, protocol)
-        audit = silent(fold_file, corpus, cache)
+        audit = audit_of(fold_file, corpus, cache, heard=False)
         shared = {one.kind for found in audit.folds.values() for one in found}
         assert shared - {"script"} == kinds
         # Only what trains on the partner is a leak: the paper's protocol says that the partner validates.
@@ -134,7 +104,7 @@ def test_script_disjoint_folds_share_no_sentence_with_their_test_part_and_lose_n
         disjoint = make_folds(corpus, 5, protocol + SCRIPT_DISJOINT)
     except CorpusError:  # Nothing is left to learn from; the words are tested below.
         reject()
-    audit = silent(disjoint, corpus, tmp_path_factory.mktemp("cache"))
+    audit = audit_of(disjoint, corpus, tmp_path_factory.mktemp("cache"), heard=False)
     assert "script" in audit.guards
     assert "script" not in {one.kind for found in audit.folds.values() for one in found}
     for whole, fold, parts in zip(resolve(plain, corpus), resolve(disjoint, corpus), disjoint.folds, strict=True):
@@ -159,7 +129,7 @@ def test_scripted_sentences_count_however_short_and_improvised_ones_from_four_wo
     scripted, improvised = said("scripted"), said("improvised")
     fold_file = FoldFile("toy", 1, "", (FoldParts("a", Part(speakers=("s0",)), Part(speakers=("s1",))),))
     for corpus, counts in ((scripted, [1, 1]), (improvised, [1])):
-        found = silent(fold_file, corpus, tmp_path).folds["a"]
+        found = audit_of(fold_file, corpus, tmp_path, heard=False).folds["a"]
         assert [one.count for one in found if one.kind == "script"] == counts
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from emobridge.errors import CorpusError
 from emobridge.learning.corpora import CORPORA, read_corpus
-from emobridge.learning.corpora.base import Corpus, Utterance
 from emobridge.learning.folds import (
     GUARDS,
     LEAKS,
@@ -24,29 +23,11 @@ from emobridge.learning.folds import (
     text_hash,
     write_folds,
 )
+from toy_corpora import corpus_of, spoken
 
 data = pytest.mark.skipif(not os.environ.get("EMOBRIDGE_DATA"), reason="EMOBRIDGE_DATA is not set: no corpora here")
 SPEAKERS_A_PART = {"ravdess": (8, 3), "emodb": (10, 1), "nemo": (9, 1), "crema_d": (3, 26)}
 HERE = ("crema_d", "ravdess", "emodb", "nemo", "emobank", "fb_valence_arousal", "meld", "emorynlp")
-
-
-def corpus_of(*utterances: Utterance) -> Corpus:
-    ordered = tuple(sorted(utterances, key=lambda utterance: utterance.id))
-    return Corpus("toy", ordered, (), {}, "en", "", "", "")
-
-
-def spoken(count: int, speakers: int) -> list[Utterance]:
-    genders = ("female", "male")
-    return [
-        Utterance(
-            f"u{i:03d}",
-            "toy",
-            f"s{i % speakers}",
-            text=f"utterance {i}",
-            attributes={"gender": genders[i % speakers % 2]},
-        )
-        for i in range(count)
-    ]
 
 
 @pytest.mark.parametrize("name", CORPORA)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from emobridge.errors import CorpusError
 from emobridge.learning.corpora import read_corpus
-from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
-from emobridge.learning.folds import GUARDS, LEAKS, FoldFile, FoldParts, Part, resolve
-from emobridge.learning.leaks import Audit, SplitRecord, audit_split, find_twins, refuse_leaks
+from emobridge.learning.corpora.base import Utterance, sound_digest
+from emobridge.learning.folds import GUARDS, LEAKS, FoldFile, FoldParts, Part
+from emobridge.learning.leaks import Audit, SplitRecord, find_twins, refuse_leaks
 from emobridge.learning.protocols import make_folds
 from emobridge.learning.report.split import leak_line, split_lines, split_note
+from toy_corpora import audit_of, corpus_of
 
 SENTENCES = ("nobody has seen the blue boat", "we will paint every second door", "seven cooks forgot their own soup")
 PARTS = ("train", "validation", "test")
@@ -39,11 +40,9 @@ def clean(spoken: bool) -> list[Utterance]:
     ]
 
 
-def audit_of(utterances: list[Utterance], parts: FoldParts, guards: tuple[str, ...], cache: Path) -> Audit:
-    corpus = Corpus("toy", tuple(sorted(utterances, key=lambda one: one.id)), (), {}, "en", "", "", "")
+def audited(utterances: list[Utterance], parts: FoldParts, guards: tuple[str, ...], cache: Path) -> Audit:
     fold_file = FoldFile("toy", 1, "As planted.", (parts,), guards=guards)
-    twins = find_twins(corpus, [None] * len(corpus.utterances), cache)
-    return audit_split(fold_file, corpus, resolve(fold_file, corpus), twins)
+    return audit_of(fold_file, corpus_of(*utterances), cache, heard=False)
 
 
 @st.composite
@@ -81,7 +80,7 @@ def test_every_planted_leak_is_found_and_refused_where_it_is_guarded_against(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     utterances, parts, expected, _ = split
-    audit = audit_of(utterances, parts, guards, tmp_path_factory.mktemp("cache"))
+    audit = audited(utterances, parts, guards, tmp_path_factory.mktemp("cache"))
     assert {shared.kind for shared in audit.folds["all"]} == expected
     assert set(audit.kinds) == expected & set(guards)
     assert {one.kind for one in audit.leaks("all")} | {one.kind for one in audit.by_design("all")} == expected
@@ -97,7 +96,7 @@ def test_every_planted_leak_is_found_and_refused_where_it_is_guarded_against(
 
 @pytest.mark.parametrize("spoken", [True, False])
 def test_a_clean_split_shares_nothing(spoken: bool, tmp_path: Path) -> None:
-    audit = audit_of(clean(spoken), ALL_PARTS, tuple(LEAKS), tmp_path)
+    audit = audited(clean(spoken), ALL_PARTS, tuple(LEAKS), tmp_path)
     assert audit.folds == {"all": ()}
     refuse_leaks([audit], [])
 
@@ -114,9 +113,7 @@ def test_a_copied_recording_is_found_whatever_its_level(iemocap: Path, tmp_path:
     else:
         shutil.copyfile(source, target)
     corpus = read_corpus("iemocap", release)
-    twins = find_twins(corpus, [sound_digest(utterance) for utterance in corpus.utterances], tmp_path / "cache")
-    fold_file = make_folds(corpus, 5, "session")
-    audit = audit_split(fold_file, corpus, resolve(fold_file, corpus), twins)
+    audit = audit_of(make_folds(corpus, 5, "session"), corpus, tmp_path / "cache")
     assert audit.kinds == ("recording",)
     (leak,) = audit.leaks("session_1")
     assert str(leak) == "recording: 1 in both train and test ('Ses04F_impro01_F000' and 'Ses01F_impro01_F000')"
@@ -146,7 +143,7 @@ def test_a_misspelt_leak_is_answered_with_the_nearest(tmp_path: Path) -> None:
 
 def test_a_record_is_read_back_as_written_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     utterances = [dataclasses.replace(utterance, speaker="one") for utterance in clean(True)]
-    record = SplitRecord((audit_of(utterances, ALL_PARTS, GUARDS, tmp_path),), ("speaker",))
+    record = SplitRecord((audited(utterances, ALL_PARTS, GUARDS, tmp_path),), ("speaker",))
     assert SplitRecord.read(tmp_path) is None
     record.write(tmp_path)
     assert SplitRecord.read(tmp_path) == record
@@ -157,7 +154,7 @@ def test_a_record_is_read_back_as_written_and_a_damaged_one_is_named(tmp_path: P
 
 def test_a_leak_that_was_allowed_is_the_first_line_and_the_section_tells_the_rest(tmp_path: Path) -> None:
     utterances = [dataclasses.replace(utterance, speaker="one", text=SENTENCES[0]) for utterance in clean(True)]
-    audit = audit_of(utterances, ALL_PARTS, GUARDS, tmp_path)
+    audit = audited(utterances, ALL_PARTS, GUARDS, tmp_path)
     record = SplitRecord((dataclasses.replace(audit, of=9, only=("label=sad",), excluded=2),), ("speaker",))
     assert leak_line(record) == (
         "**This split leaks, and training was told to go on (--allow-leak speaker).** "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emobridge.errors import CorpusError
 from emobridge.learning.corpora import read_corpus
-from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
+from emobridge.learning.corpora.base import Corpus, Utterance
 from emobridge.learning.folds import (
     FoldFile,
     FoldParts,
@@ -24,8 +24,8 @@ from emobridge.learning.folds import (
     resolve,
     text_hash,
 )
-from emobridge.learning.leaks import Audit, audit_split, find_twins
 from emobridge.learning.protocols import make_folds
+from toy_corpora import audit_of, corpus_of, spoken
 
 data = pytest.mark.skipif(not os.environ.get("EMOBRIDGE_DATA"), reason="EMOBRIDGE_DATA is not set: no corpora here")
 # nEMO's 4,481 recordings take about a minute.
@@ -33,30 +33,6 @@ with_data = [
     pytest.param(name, marks=[pytest.mark.data, data, *([pytest.mark.slow] if name == "nemo" else [])])
     for name in ("crema_d", "ravdess", "emodb", "nemo", "emobank", "fb_valence_arousal", "meld", "emorynlp")
 ]
-
-
-def audit_of(fold_file: FoldFile, corpus: Corpus, cache: Path) -> Audit:
-    twins = find_twins(corpus, [sound_digest(utterance) for utterance in corpus.utterances], cache)
-    return audit_split(fold_file, corpus, resolve(fold_file, corpus), twins)
-
-
-def corpus_of(*utterances: Utterance) -> Corpus:
-    ordered = tuple(sorted(utterances, key=lambda utterance: utterance.id))
-    return Corpus("toy", ordered, (), {}, "en", "", "", "")
-
-
-def spoken(count: int, speakers: int) -> list[Utterance]:
-    genders = ("female", "male")
-    return [
-        Utterance(
-            f"u{i:03d}",
-            "toy",
-            f"s{i % speakers}",
-            text=f"utterance {i}",
-            attributes={"gender": genders[i % speakers % 2]},
-        )
-        for i in range(count)
-    ]
 
 
 SENTENCES = ["the first of many long sentences", "another one that nobody has heard", "well this is the third of them",

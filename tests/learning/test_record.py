@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
 from emobridge.learning.preparation import Parts, Prepared
 from emobridge.learning.recipe import Recipe
-from emobridge.learning.record import run_record
+from emobridge.learning.record import cost_since, run_record
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,13 @@ def test_weak_labels_are_told_even_beside_ratings(
     assert record["supervision"] == {"valence": {"acoustic": taught}}
     assert record["corpora"][0]["used_for"] == f"{used_for} from speech"
     assert (record["corpora"][0]["utterances"], record["corpora"][0]["speakers"]) == (18, 3)
+
+
+@pytest.mark.parametrize(("platform", "peak"), [("linux", 1_000_000), ("darwin", 1_024_000_000)])
+def test_peak_memory_is_told_in_megabytes_whatever_the_system_counts_in(
+    platform: str, peak: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=peak))
+    assert cost_since(0.0, resumed=False)["peak_memory_mb"] == 1024

@@ -28,7 +28,7 @@ def test_events_tell_the_way_of_a_job_and_every_segment_once(serve: Any, sound: 
             told = []
 
             async def follow() -> None:
-                async for event in _live_events(served.service, live):
+                async for event in _live_events(live):
                     told.extend(events_of(event.decode()))
 
             following = asyncio.create_task(follow())
@@ -59,6 +59,20 @@ def test_events_of_a_job_that_failed_end_with_its_problem(serve: Any, sound: Any
             failed = await served.ended(job["links"]["self"])
             name, problem = events_of((await served.client.get(job["links"]["events"])).text)[-1]
             assert (name, problem) == ("failed", failed["problem"])
+
+    asyncio.run(scenario())
+
+
+def test_events_end_where_the_service_stops_before_the_job(serve: Any, sound: Any) -> None:
+    async def scenario() -> None:
+        async with serve() as served:
+            served.model.may_go.clear()
+            jobs = [await served.post_async(sound()) for _ in range(40)]
+            following = [asyncio.create_task(served.client.get(jobs[at]["links"]["events"])) for at in (0, -1)]
+            await asyncio.sleep(0.1)
+            served.service.begin_stop()
+            for told in await asyncio.gather(*following):
+                assert {name for name, _ in events_of(told.text)} <= {"progress", "segments"}
 
     asyncio.run(scenario())
 

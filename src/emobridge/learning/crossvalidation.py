@@ -7,22 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from emobridge.learning.evaluation.estimates import Calibration, Pairs, predict
+from emobridge.learning.evaluation.estimates import Pairs, predict
 from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 from emobridge.learning.evaluation.views import in_own_views
-from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, RUN, Start, new_system, of_variant, run_fold
+from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, Start, of_variant, run_fold, trained
 from emobridge.learning.front_ends import Report, no_report
-from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.grid import Grid, Plan, plan
 from emobridge.learning.hub_encoders import HubConfig
 from emobridge.learning.leaks import SplitRecord
-from emobridge.learning.minilm import MinilmEncoder
 from emobridge.learning.preparation import Parts, Prepared, encode_corpora, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import write_experiment
-from emobridge.learning.storage import read_json
-from emobridge.learning.training.checkpoint import load_average
-from emobridge.learning.training.loop import CHECKPOINT
 from emobridge.learning.transcript_sources import table_digest, with_transcripts
 
 
@@ -155,13 +150,7 @@ class _Seeded:
         return [Predictions.read(self.folder / parts.name / _stored(name)) for parts in folds]
 
     def _judge(self, name: str, prepared: Prepared, parts: Parts, report: Report) -> Predictions:
-        folder, examples = self.folder / parts.name, prepared.examples
-        system = new_system(self.recipe, prepared)
-        system.load_state_dict(load_average(folder / CHECKPOINT), strict=True)
-        if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
-            examples = read_texts(system.linguistic, examples, report)
-        fitted = read_json(folder / RUN)["calibration"].items()
-        calibration = {presence: Calibration(**values) for presence, values in fitted}
+        system, examples, calibration = trained(self.recipe, prepared, self.folder / parts.name, report)
         pairs = Pairs.natural(examples, list(parts.test))
         variant, seed = f"{self.variant}@{name}", self.recipe.seed
         return predict(system, examples, pairs, calibration, fold=parts.name, variant=variant, seed=seed)

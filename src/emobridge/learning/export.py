@@ -99,13 +99,26 @@ def check_bundle_folder(out: Path) -> None:
 def _left_out(run: Path, recipe: Recipe) -> dict[str, Scores]:
     """Return the scores of each corpus that a fold beside ``run`` left out, and of its four-class view."""
     found: dict[str, Scores] = {}
-    for folder in sorted(run.absolute().parent.glob(f"{LEFT_OUT}*")):
-        stored, resamples = folder / PREDICTIONS, recipe.evaluation.resamples
-        if stored.exists() and parse_recipe(read_json(folder / RUN)["recipe"]).digest == recipe.digest:
-            predictions = Predictions.read(stored)
-            found[folder.name.removeprefix(LEFT_OUT)] = score(predictions, resamples)
-            found |= {f"{name}, four": one for name, one in score_four(predictions, resamples).items()}
+    for folder in _beside(run, recipe, left_out=True):
+        predictions, resamples = Predictions.read(folder / PREDICTIONS), recipe.evaluation.resamples
+        found[folder.name.removeprefix(LEFT_OUT)] = score(predictions, resamples)
+        found |= {f"{name}, four": one for name, one in score_four(predictions, resamples).items()}
     return found
+
+
+def _beside(run: Path, recipe: Recipe, left_out: bool) -> list[Path]:
+    """Return the folds of the same recipe in the folder of ``run``, by name: those that leave a corpus out, or others.
+
+    They hold what is read of them: what was said of the corpus, or of the speakers held out.
+    """
+    needed = (RUN, PREDICTIONS if left_out else HELD_OUT)
+    return [
+        folder
+        for folder in sorted(run.absolute().parent.glob("*/"))
+        if folder.name.startswith(LEFT_OUT) == left_out
+        and all((folder / name).exists() for name in needed)
+        and parse_recipe(read_json(folder / RUN)["recipe"]).digest == recipe.digest
+    ]
 
 
 def _views(run: Path, recipe: Recipe, config: BundleConfig) -> dict[str, ViewConfig]:
@@ -114,11 +127,7 @@ def _views(run: Path, recipe: Recipe, config: BundleConfig) -> dict[str, ViewCon
     It was measured on the speakers that the fold, or a fold of the same recipe beside it, held out of its training;
     without those that this fold tests, so that they stay unseen.
     """
-    folders = [run]
-    for folder in sorted(run.absolute().parent.glob("*/")):
-        beside = not folder.samefile(run) and not folder.name.startswith(LEFT_OUT) and (folder / HELD_OUT).exists()
-        if beside and parse_recipe(read_json(folder / RUN)["recipe"]).digest == recipe.digest:
-            folders.append(folder)
+    folders = [run, *(folder for folder in _beside(run, recipe, left_out=False) if not folder.samefile(run))]
     held_out = Predictions.concatenate([Predictions.read(folder / HELD_OUT) for folder in folders])
     held_out = untested(held_out, Predictions.read(run / PREDICTIONS))
     common = views_of(config.categories)

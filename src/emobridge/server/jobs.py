@@ -1,8 +1,8 @@
 """Jobs on disk: a recording each, from when it was accepted until its result has expired. SQLite keeps them.
 
 Design: a job is written when it is accepted and when it is finished, and in between it lives in memory; whatever was in
-hand when the service ended is then still waiting, and goes on with the next start. Transactions are one statement or
-two, on the event loop: they take less time than the way to another thread would.
+hand when the service ended is then still waiting, and goes on with the next start. Transactions are one statement, on
+the event loop: they take less time than the way to another thread would.
 """
 
 import json
@@ -24,11 +24,11 @@ PRAGMA synchronous = NORMAL;
 PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS jobs (
   number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, client TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
-  created_s REAL NOT NULL, expires_s REAL, duration_s REAL, tries INTEGER NOT NULL, options TEXT NOT NULL, problem TEXT
+  created_s REAL NOT NULL, expires_s REAL, duration_s REAL, tries INTEGER NOT NULL, options TEXT NOT NULL, problem TEXT,
+  result BLOB
 );
 CREATE INDEX IF NOT EXISTS jobs_by_expiry ON jobs (expires_s) WHERE expires_s IS NOT NULL;
-CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (number) WHERE state = 'queued';
-CREATE TABLE IF NOT EXISTS results (id TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
 """
 COLUMNS = "id, client, name, state, created_s, expires_s, duration_s, tries, options, problem"
 
@@ -141,30 +141,20 @@ class JobStore:
     ) -> None:
         """Keep how a job ended, and its result where there is one."""
         told = json.dumps(problem) if problem is not None else None
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            if result is not None:
-                self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (identifier, result))
-            self._database.execute(
-                "UPDATE jobs SET state = ?, expires_s = ?, duration_s = ?, problem = ? WHERE id = ?",
-                (state, expires_s, duration_s, told, identifier),
-            )
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        self._database.execute(
+            "UPDATE jobs SET state = ?, expires_s = ?, duration_s = ?, problem = ?, result = ? WHERE id = ?",
+            (state, expires_s, duration_s, told, result, identifier),
+        )
 
     def result(self, identifier: str) -> bytes | None:
         """Return the result of a job, None where there is none."""
-        row = self._database.execute("SELECT content FROM results WHERE id = ?", (identifier,)).fetchone()
-        return bytes(row[0]) if row is not None else None
+        row = self._database.execute("SELECT result FROM jobs WHERE id = ?", (identifier,)).fetchone()
+        return row[0] if row is not None else None
 
     def delete(self, identifiers: Sequence[str]) -> None:
         """Forget jobs and their results."""
-        rows = [(identifier,) for identifier in identifiers]
         self._database.execute("BEGIN IMMEDIATE")
-        self._database.executemany("DELETE FROM results WHERE id = ?", rows)
-        self._database.executemany("DELETE FROM jobs WHERE id = ?", rows)
+        self._database.executemany("DELETE FROM jobs WHERE id = ?", [(identifier,) for identifier in identifiers])
         self._database.execute("COMMIT")
 
     def expired(self, now_s: float) -> list[str]:

@@ -84,7 +84,7 @@ async def get_events(request: Request, job: JobId) -> Response:
     """Follow a job: server-sent events ``progress``, ``segments``, and ``done`` or ``failed`` at the end."""
     service = service_of(request)
     found = job_of(service, request, job)
-    events = _live_events(service, found) if isinstance(found, LiveJob) else _past_events(service, found)
+    events = _live_events(found) if isinstance(found, LiveJob) else _past_events(service, found)
     headers = {"X-Accel-Buffering": "no"}  # what a proxy held back would not be live
     held = contextlib.ExitStack()
     held.enter_context(service.streams.held(client_of(request), is_live=False))
@@ -103,7 +103,7 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _live_events(service: Service, live: LiveJob) -> AsyncIterator[bytes]:
+async def _live_events(live: LiveJob) -> AsyncIterator[bytes]:
     told_segments, told = 0, None
     tries = live.job.tries
     while True:
@@ -121,7 +121,7 @@ async def _live_events(service: Service, live: LiveJob) -> AsyncIterator[bytes]:
         if live.ending is not None:
             yield _last_event(live.ending.job)
             return
-        if service.stopping.is_set() and live.task is None:
+        if live.settled.done():  # it goes on with the next start
             return
         try:
             async with asyncio.timeout(HEARTBEAT_S):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from emobridge.labels import sharpened
 from emobridge.learning.evaluation.calibration import category_sets
 from emobridge.learning.evaluation.metrics import expected_calibration_error, restrict_to_allowed, set_coverage
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.views import corpus_categories, fit_view, in_own_views, sharpened, untested
+from emobridge.learning.evaluation.views import corpus_categories, fit_view, in_own_views, untested
 
 Make = Callable[..., Predictions]
 

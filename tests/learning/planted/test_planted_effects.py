@@ -18,12 +18,9 @@ def judged(run: Any) -> Report:
     return build(run.predictions, "both", read_facts(run.folder), RESAMPLES)
 
 
-def test_of(report: Report, system: str, metric: str) -> PairedTest:
+def paired_test_of(report: Report, system: str, metric: str) -> PairedTest:
     (found,) = [test for test in report.tests[system] if test.metric == metric]
     return found
-
-
-test_of.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,7 @@ def test_each_modality_holds_what_was_planted_in_it_and_nothing_else(planted: Re
 @pytest.mark.parametrize(("system", "lacks"), [("speech", VALENCE), ("text", AROUSAL)])
 def test_both_modalities_beat_each_and_the_paired_test_says_so(planted: Report, system: str, lacks: str) -> None:
     for metric in (UAR, lacks, "weighted_f1", "weighted_average_recall"):
-        test = test_of(planted, system, metric)
+        test = paired_test_of(planted, system, metric)
         assert test.reference > test.value + 0.2
         assert test.significant
         assert test.p_holm < 0.01
@@ -59,7 +56,7 @@ def test_both_modalities_beat_each_and_the_paired_test_says_so(planted: Report, 
 
 
 def test_dimensions_help_categories_and_the_paired_test_says_so(planted: Report) -> None:
-    test = test_of(planted, "categories", UAR)
+    test = paired_test_of(planted, "categories", UAR)
     assert test.reference > test.value + 0.05
     assert test.significant
 

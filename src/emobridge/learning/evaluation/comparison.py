@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 from emobridge.errors import CorpusError
 from emobridge.learning.evaluation.intervals import LEVEL, Difference, speaker_units
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import compare, judged, measured, require_same_items
+from emobridge.learning.evaluation.score import ACCURACY, CONCORDANCE, compare, judged, measured, require_same_items
 from emobridge.registry import load_extra
 
 SIGNIFICANT = 1 - LEVEL
-ACCURACY = "weighted_average_recall"
 _TESTED = ("unweighted_average_recall", "weighted_f1")
-_TESTED_PREFIX = "concordance_cc_"
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def _tests_of(
     values, bases = (measured(side, confidence=False).values() for side in (predictions, reference))
     same_truth = _same_truth(predictions, reference)
     names = [name for name in _TESTED if name in differences and same_truth]
-    names += [name for name in differences if name.startswith(_TESTED_PREFIX)]
+    names += [name for name in differences if name.startswith(CONCORDANCE)]
     found = []
     for name in names:
         one = differences[name]

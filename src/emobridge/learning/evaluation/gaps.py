@@ -8,10 +8,7 @@ from numpy.typing import NDArray
 
 from emobridge.learning.evaluation.intervals import Interval, Measured, bootstrap_intervals
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import measured
-
-SHOWN = ("unweighted_average_recall", "weighted_average_recall")
-SHOWN_PREFIX = "concordance_cc_"
+from emobridge.learning.evaluation.score import measured, says_how_right
 
 
 @dataclass(frozen=True)
@@ -123,4 +120,4 @@ def _only_shown(system: Measured) -> Measured:
 
 
 def _shown(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in values.items() if name in SHOWN or name.startswith(SHOWN_PREFIX)}
+    return {name: value for name, value in values.items() if says_how_right(name)}

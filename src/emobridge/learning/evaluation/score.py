@@ -42,14 +42,21 @@ from emobridge.learning.evaluation.metrics import (
 )
 from emobridge.learning.evaluation.predictions import Predictions
 
+ACCURACY = "weighted_average_recall"
+CONCORDANCE = "concordance_cc_"  # and the name of a dimension
 CATEGORY_METRICS = (
-    "unweighted_average_recall", "weighted_average_recall", "macro_f1", "weighted_f1", "expected_calibration_error",
+    "unweighted_average_recall", ACCURACY, "macro_f1", "weighted_f1", "expected_calibration_error",
     "debiased_calibration_error", "brier_score", "cross_entropy_soft", "set_coverage", "mean_set_size",
 )  # fmt: skip
 PREFIXES = (
-    "recall_", "concordance_cc_", "pearson_cc_", "mean_absolute_error_", "root_mean_square_error_",
+    "recall_", CONCORDANCE, "pearson_cc_", "mean_absolute_error_", "root_mean_square_error_",
     "interval_coverage_",
 )  # fmt: skip
+
+
+def says_how_right(metric: str) -> bool:
+    """Return whether a metric is UAR, WAR or the CCC of a dimension: how right a system is, for people at a glance."""
+    return metric in ("unweighted_average_recall", ACCURACY) or metric.startswith(CONCORDANCE)
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ def measured(predictions: Predictions, confidence: bool = True) -> Measured:
             values["set_coverage"] = set_coverage(promised[rows], sets[rows])
             values["mean_set_size"] = mean_set_size(promised[rows], sets[rows])
         for name, true, guess, width in rated:
-            values[f"concordance_cc_{name}"] = concordance_cc(true[rows], guess[rows])
+            values[f"{CONCORDANCE}{name}"] = concordance_cc(true[rows], guess[rows])
             values[f"pearson_cc_{name}"] = pearson_cc(true[rows], guess[rows])
             values[f"mean_absolute_error_{name}"] = mean_absolute_error(true[rows], guess[rows])
             values[f"root_mean_square_error_{name}"] = root_mean_square_error(true[rows], guess[rows])
@@ -263,7 +270,7 @@ def _category_metrics(
     recalls = per_class_recall(truth, predicted, len(categories))
     return {
         "unweighted_average_recall": unweighted_average_recall(truth, predicted),
-        "weighted_average_recall": weighted_average_recall(truth, predicted),
+        ACCURACY: weighted_average_recall(truth, predicted),
         "macro_f1": macro_f1(truth, predicted),
         "weighted_f1": weighted_f1(truth, predicted),
         **{f"recall_{name}": float(value) for name, value in zip(categories, recalls, strict=True)},

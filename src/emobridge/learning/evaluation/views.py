@@ -10,14 +10,13 @@ import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emobridge.bundle import ViewConfig
+from emobridge.labels import LEAST, sharpened
 from emobridge.learning.evaluation.calibration import (
     FEWEST_ITEMS,
     category_threshold,
     fit_temperature,
-    masked_softmax,
 )
 from emobridge.learning.evaluation.predictions import Predictions
 
@@ -40,7 +39,8 @@ def fit_view(held_out: Predictions, categories: tuple[str, ...], presences: Iter
         if len(rows) >= FEWEST_ITEMS:
             truth = votes[rows] / votes[rows].sum(axis=1, keepdims=True)
             shares = held_out.probabilities[np.ix_(rows, columns)]
-            temperature = fit_temperature(_logarithms(shares), truth, held_out.allowed[np.ix_(rows, columns)])
+            logits = np.log(np.maximum(shares, LEAST))
+            temperature = fit_temperature(logits, truth, held_out.allowed[np.ix_(rows, columns)])
             threshold = category_threshold(sharpened(shares, temperature), truth)
         temperatures[presence], thresholds[presence] = temperature, threshold
     return ViewConfig(categories, temperatures, thresholds)
@@ -90,16 +90,6 @@ def untested(held_out: Predictions, tested: Predictions) -> Predictions:
     """Return the held-out rows whose speaker, or utterance where its corpus names no speakers, is not tested."""
     there = set(_persons(tested))
     return held_out.select(np.array([person not in there for person in _persons(held_out)], bool))
-
-
-def sharpened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Return (N, C) probabilities raised to 1 / temperature and renormalised."""
-    everything = np.ones(probabilities.shape, bool)
-    return masked_softmax(_logarithms(probabilities), everything, temperature).astype(np.float32)
-
-
-def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
 
 def _persons(predictions: Predictions) -> list[tuple[str, str, bool]]:

@@ -10,7 +10,7 @@ from emobridge.learning.evaluation.comparison import PairedTest, corrected, pair
 from emobridge.learning.evaluation.gaps import Gap, Group, by_gender, by_speaker, gender_gaps
 from emobridge.learning.evaluation.intervals import Interval
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import Scores, fold_means, score, score_four
+from emobridge.learning.evaluation.score import CONCORDANCE, Scores, fold_means, says_how_right, score, score_four
 from emobridge.learning.report import drawings, tables
 from emobridge.learning.report.facts import Facts
 from emobridge.learning.report.split import leak_line, split_lines, split_note
@@ -31,7 +31,6 @@ TESTS_NOTE = (
 )
 QUESTION_NOTE = "The line is the recipe itself; a filled dot differs from it by the corrected paired test."
 PLOTTED = ("unweighted_average_recall",)
-PLOTTED_PREFIX = "concordance_cc_"
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ def _questions(report: Report) -> list[Section]:
         told = {
             metric: heading(metric)
             for metric in report.scores[report.reference].metrics
-            if metric in PLOTTED or metric.startswith(PLOTTED_PREFIX)
+            if metric in PLOTTED or metric.startswith(CONCORDANCE)
         }
         sure = {
             name: {test.metric for test in report.tests.get(variant, ()) if test.significant}
@@ -236,7 +235,7 @@ def _transcripts(report: Report) -> list[Section]:
     rows = []
     for system in systems:
         for metric, one in report.scores[system].metrics.items():
-            if metric in PLOTTED or metric == "weighted_average_recall" or metric.startswith(PLOTTED_PREFIX):
+            if says_how_right(metric):
                 others = [report.scores.get(f"{system}@{source}") for source in sources]
                 cells = [
                     tables.MISSING if other is None or metric not in other.metrics
@@ -281,7 +280,7 @@ def _for_whom(report: Report) -> list[Section]:
         metrics = [
             metric
             for metric in dict.fromkeys(metric for one in report.speakers for metric in one.metrics)
-            if (metric in PLOTTED or metric.startswith(PLOTTED_PREFIX)) and _known(report.speakers, metric) > 1
+            if (metric in PLOTTED or metric.startswith(CONCORDANCE)) and _known(report.speakers, metric) > 1
         ]
         drawn = [
             drawings.speakers(report.speakers, metric, heading(metric), scores[metric].pooled.value)
