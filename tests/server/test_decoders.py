@@ -225,6 +225,24 @@ def test_a_process_that_hangs_or_dies_is_replaced(
     assert run(decode_twice()).channels == 2
 
 
+def test_no_recording_is_lost_with_processes_that_are_killed(run: Run, good: Path, tmp_path: Path) -> None:
+    async def decode() -> list[Decoded]:
+        async with decoding(count=2) as decoders:
+            folders = [tmp_path / str(number) for number in range(6)]
+            for folder in folders:
+                folder.mkdir()
+            for pid in decoders.pids:
+                os.kill(pid, signal.SIGSTOP)
+            tasks = [asyncio.create_task(decoders.decode(good, folder, MONO, "x.wav")) for folder in folders[:1]]
+            await asyncio.sleep(0.05)
+            for pid in decoders.pids:  # one has a recording in hand, one waits for work
+                os.kill(pid, signal.SIGKILL)
+            tasks += [asyncio.create_task(decoders.decode(good, folder, MONO, "x.wav")) for folder in folders[1:]]
+            return await asyncio.gather(*tasks)
+
+    assert [decoded.channels for decoded in run(decode())] == [2] * 6
+
+
 def test_a_process_takes_so_many_files_and_no_more(
     run: Run, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_running: Callable[[int], bool]
 ) -> None:

@@ -160,6 +160,9 @@ class Decoders:
             ChildLost: the process has ended.
         """
         child = await self._idle.get()
+        while not child.is_alive:
+            self._put_back(child)
+            child = await self._idle.get()
         try:
             child.send(request)
             async with asyncio.timeout(self._time_limit_s):
