@@ -39,10 +39,10 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "attention model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech hub_text "
         "system weak_teaching"
     ),
-    in_learning("training evaluation domain"),
+    in_learning("training evaluation domain teaching"),
     in_learning(
-        "recipe requirements grid frozen_texts preparation transcript_sources record report experiment crossvalidation "
-        "export"
+        "overrides recipe requirements grid frozen_texts preparation transcript_sources record report experiment "
+        "crossvalidation export"
     ),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),

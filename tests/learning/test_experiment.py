@@ -21,7 +21,8 @@ from emobridge.learning import experiment
 from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, train
-from emobridge.learning.recipe import Recipe, override, parse_recipe
+from emobridge.learning.overrides import override
+from emobridge.learning.recipe import Recipe, parse_recipe
 from emobridge.learning.record import result_folder
 from emobridge.learning.report.facts import read_facts
 from emobridge.learning.report.pages import report_of_run
@@ -30,7 +31,8 @@ KILL = """
 import json, os, signal, sys, torch
 from pathlib import Path
 from emobridge.learning.crossvalidation import crossvalidate
-from emobridge.learning.recipe import override, parse_recipe
+from emobridge.learning.overrides import override
+from emobridge.learning.recipe import parse_recipe
 torch.set_num_threads(1)
 def report(what, done, total):
     if (what, done) == ("toy, train fold-2", 3):
