@@ -53,7 +53,7 @@ def gradients(model: FusionModel, batch: tuple[Tensor, ...]) -> dict[str, Tensor
     return {name: torch.zeros_like(each) if each.grad is None else each.grad for name, each in found.items()}
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(items=utterances, seed=st.integers(0, 99))
 @every_shape
 def test_outputs_and_gradients_at_any_lengths_and_presences(
