@@ -46,7 +46,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
+        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
     ),
 )
 DOORS = len(LEVELS)
