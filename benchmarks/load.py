@@ -195,11 +195,12 @@ def page(results: Mapping[str, Any]) -> str:
     )
     refused = sum(row["statuses"].get("429", 0) for row in (*results["rounds"], held))
     outside = broken(results)
+    threads = "" if results["threads"] is None else f", and {results['threads']} threads of the model"
     parts = [
         "# The service under load",
         f"{CLIENTS} clients at a time, each on one connection, send clips of {CLIP_S:.0f} s (16-bit wav, cut out of "
         "the packaged sample) over loopback to `emobridge serve` with its defaults (but for the limits of one client, "
-        f"since all of these have one address); `emobridge predict FOLDER --jobs {JOBS}` judges the same "
+        f"since all of these have one address{threads}); `emobridge predict FOLDER --jobs {JOBS}` judges the same "
         f"{results['clips']} clips in turn with them. {results['cores']} cores, which the clients share; model "
         f"{results['model']}. Made by `python benchmarks/load.py`.",
         "![Memory over requests](service.svg)",
@@ -231,7 +232,8 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return all figures."""
     clips = make_folder(folder / "clips")
     files = write_clips(clips, options.clips)
-    with running(folder, SETTINGS) as service:
+    more = {} if options.threads is None else {"threads": options.threads}
+    with running(folder, SETTINGS | more) as service:
         send(service, files, WARM_REQUESTS)
         about = service.ask("GET", "/v1/models").json()["models"][0]
         rounds = throughput(service, clips, files, options.rounds)
@@ -245,6 +247,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "clips": options.clips,
         "requests": options.requests,
+        "threads": options.threads,
         "ratio": float(np.median([row["ratio"] for row in rounds])),
         "rounds": rounds,
         "latency_s": {"p50": float(p50), "p99": float(p99), "worst": max(latencies_s)},
@@ -259,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", type=int, default=600, help="in each round")
     parser.add_argument("--rounds", type=int, default=5, help="each of the library and of the service")
     parser.add_argument("--requests", type=int, default=10_000, help="over which memory is watched")
+    parser.add_argument("--threads", type=int, help="of the service's model; left out: the service's default")
     parser.add_argument("--out", type=Path, default=COMMITTED, help="folder of the page, the JSON and the plot")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:

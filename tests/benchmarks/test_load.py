@@ -6,7 +6,7 @@ import pytest
 
 import load
 
-OPTIONS = Namespace(clips=12, rounds=1, requests=40)
+OPTIONS = Namespace(clips=12, rounds=1, requests=40, threads=None)
 
 
 @pytest.fixture(scope="module")
