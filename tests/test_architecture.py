@@ -36,8 +36,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     in_learning(
-        "attention model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech hub_text "
-        "system weak_teaching"
+        "attention moments model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech "
+        "hub_text system weak_teaching"
     ),
     in_learning("training evaluation domain teaching"),
     in_learning(
@@ -46,7 +46,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
+        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
     ),
 )
 DOORS = len(LEVELS)

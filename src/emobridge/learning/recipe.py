@@ -24,7 +24,8 @@ from emobridge.learning.hub_speech import HubAcousticConfig
 from emobridge.learning.hub_text import HubLinguisticConfig
 from emobridge.learning.minilm import DIMENSION, MinilmConfig
 from emobridge.learning.modality_masking import ModalityMasking
-from emobridge.learning.model import Fusion, FusionConfig, Pooling, TimeLine
+from emobridge.learning.model import Fusion, FusionConfig, Pooling
+from emobridge.learning.moments import TimeLine
 from emobridge.learning.overrides import override, toml_value
 from emobridge.learning.teaching import TeachingConfig
 from emobridge.learning.training.loop import LossConfig, TrainingConfig
