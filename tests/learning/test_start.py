@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from emobridge.errors import RecipeError
 from emobridge.learning import experiment
@@ -23,6 +23,7 @@ from emobridge.learning.experiment import (
     no_report,
     train,
 )
+from emobridge.learning.minilm import MinilmConfig
 from emobridge.learning.preparation import Prepared, prepare
 from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
 from emobridge.learning.storage import write_json
@@ -236,6 +237,31 @@ def test_what_starts_from_a_training_may_learn_on(
     moved = {key for key, value in started.items() if not torch.equal(value, ended[f"linguistic.{key}"])}
     assert moved
     assert all(".layer.5." in key for key in moved)
+
+
+def test_a_start_has_its_share_in_the_labels_of_texts_in_training_alone(
+    finished: Run, prepared: Prepared, no_training: None
+) -> None:
+    start = Start.of(finished.recipe, None, finished.folder, no_report)
+    assert start is not None
+    parts, examples = prepared.fold(1), prepared.examples
+    texts = parts.train[::2]
+    silent = examples.frame_counts.copy()
+    silent[texts] = 0
+    written = dataclasses.replace(examples, frame_counts=silent)
+    words = dataclasses.replace(finished.recipe.linguistic, start_share=0.25)
+    recipe = dataclasses.replace(finished.recipe, linguistic=words)
+    taught = start.teach(recipe, written, parts, start.run(written, parts))
+    moved = np.flatnonzero((taught.targets != examples.targets).any(axis=1))
+    assert_array_equal(moved, np.sort(texts))
+    assert (taught.targets[texts] * examples.targets[texts]).sum() > 0.75 * len(texts)
+    assert_allclose(taught.targets[texts].sum(axis=1), 1, atol=1e-5)
+    assert start.teach(finished.recipe, written, parts, Path("unread")) is written
+
+
+def test_a_share_of_no_start_is_refused(recipe_of: MakeRecipe) -> None:
+    with pytest.raises(RecipeError, match=r"start_share = 0\.5 without linguistic\.start; it is what the start says"):
+        MinilmConfig(start_share=0.5)
 
 
 def test_without_a_start_there_is_none(toy_recipe: Callable[..., Recipe], tmp_path: Path) -> None:

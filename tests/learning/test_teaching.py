@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emobridge.errors import RecipeError
 from emobridge.learning import experiment
-from emobridge.learning.experiment import TEACHER, train, trained
+from emobridge.learning.experiment import TEACHER, new_system, train, trained
 from emobridge.learning.features import Examples
 from emobridge.learning.preparation import Prepared, prepare
 from emobridge.learning.recipe import Recipe, parse_recipe
@@ -43,6 +43,11 @@ def opinion_of(examples: Examples, rows: np.ndarray, seed: int = 0) -> Opinion:
     return Opinion(generator.dirichlet(np.ones(shape[1]), shape[0]).astype(np.float32), dimensions)
 
 
+def opinion_rows(opinion: Opinion, rows: np.ndarray, wanted: np.ndarray) -> Opinion:
+    places = [rows.tolist().index(row) for row in wanted]
+    return Opinion(opinion.probabilities[places], opinion.dimensions[places])
+
+
 @given(share=st.floats(0, 1), seed=st.integers(0, 100))
 def test_a_label_is_a_distribution_within_what_its_corpus_knows(prepared: Prepared, share: float, seed: int) -> None:
     examples = prepared.examples
@@ -67,6 +72,35 @@ def test_without_a_share_a_label_is_as_it_was_and_a_missing_one_is_the_teachers(
     assert_allclose(taught.targets[rows[::2]], opinion.probabilities[::2], atol=1e-6)
     assert_allclose(taught.dimensions[rows[::2]], opinion.dimensions[::2], atol=1e-6)
     assert_array_equal(taught.rated_dimensions, examples.rated_dimensions)
+
+
+def test_teachers_who_know_nothing_of_a_label_leave_it_alone(prepared: Prepared) -> None:
+    examples, rows = prepared.examples, prepared.fold(1).train
+    silent = dataclasses.replace(examples, targets=np.zeros_like(examples.targets))
+    opinion = opinion_of(examples, rows)
+    opinion.probabilities[:, 0] = 0
+    taught = with_opinion(silent, rows, opinion, 0.5)
+    assert not taught.allowed[rows, 0].any()
+    opinion.probabilities[:, 1:] = 0
+    opinion.probabilities[0, 0] = 1
+    elsewhere = dataclasses.replace(examples, allowed=examples.allowed & (np.arange(len(opinion.probabilities[0])) > 0))
+    labelled = rows[examples.targets[rows, 0] == 0]
+    kept = with_opinion(elsewhere, labelled, opinion_rows(opinion, rows, labelled), 0.5)
+    assert_array_equal(kept.targets[labelled], examples.targets[labelled])
+
+
+def test_an_opinion_of_other_labels_is_of_those_that_both_know(prepared: Prepared, taught_recipe: Recipe) -> None:
+    system, examples = new_system(taught_recipe, prepared), prepared.examples
+    rows = prepared.fold(1).train
+    own = Opinion.of(system, examples, rows)
+    names = ("unheard of", *examples.categories[1:])
+    other = dataclasses.replace(examples, categories=names, dimension_names=("unrated", *examples.dimension_names))
+    found = Opinion.of(system, other, rows)
+    assert not found.probabilities[:, 0].any()
+    shared = own.probabilities[:, 1:]
+    assert_allclose(found.probabilities[:, 1:], shared / shared.sum(axis=1, keepdims=True), atol=1e-6)
+    assert np.isnan(found.dimensions[:, 0]).all()
+    assert_allclose(found.dimensions[:, 1:], own.dimensions, atol=1e-6)
 
 
 def test_what_is_not_trained_on_keeps_its_labels(prepared: Prepared) -> None:

@@ -134,7 +134,8 @@ def run_fold(
     if started is not None and isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
     examples = with_read_texts(system, examples, report)
-    setup = replace(setup, examples=_taught(fold, system, prepared, examples, start, report))
+    learned = examples if start is None or started is None else start.teach(recipe, examples, parts, started)
+    setup = replace(setup, examples=_taught(fold, system, prepared, learned, start, report))
     resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
@@ -290,6 +291,22 @@ class Start:
             "a start must have a fold that learns from nothing that is tested",
             "choose another linguistic.start",
         )
+
+    def teach(self, recipe: Recipe, examples: Examples, parts: Parts, folder: Path) -> Examples:
+        """Return the examples with this model's share in the labels of the texts that ``parts`` train on.
+
+        Args:
+            recipe: that starts from this one, and says how large the share is (`MinilmConfig.start_share`).
+            examples: of that recipe.
+            parts: one of its folds.
+            folder: of the training, as from `run`.
+        """
+        if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start_share:
+            return examples
+        heard, read = examples.presence[parts.train].T
+        texts = parts.train[read & ~heard]
+        system, _, _ = trained(self.recipe, self.prepared, folder, self.report)
+        return with_opinion(examples, texts, Opinion.of(system, examples, texts), recipe.linguistic.start_share)
 
 
 def _check_run(folder: Path, digest: str) -> None:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from emobridge.errors import BundleError
+from emobridge.errors import BundleError, RecipeError
 from emobridge.registry import load_extra
 
 OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -33,12 +33,19 @@ class MinilmConfig:
         dropout: inside the encoder, in training.
         start: a recipe, its file or the name of one that comes with emobridge, whose linguistic encoder this one starts
             from; it is trained first, on a fold that knows nothing of what is tested. Empty: the released weights.
+        start_share: of what the model of ``start`` says of a text in its label, on [0, 1]; left out, or 0: labels alone.
     """
 
     trainable_layers: Annotated[int, Field(ge=0, le=6)] = 6
     train_embeddings: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     start: str = ""
+    start_share: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.start_share and not self.start:
+            given = f"linguistic.start_share = {self.start_share} without linguistic.start"
+            raise RecipeError(given, "it is what the start says", "name a start, or leave the share out")
 
 
 def starting_weights() -> Path:

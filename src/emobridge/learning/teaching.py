@@ -45,11 +45,20 @@ class Opinion:
     def of(cls, system: EmotionSystem, examples: Examples, rows: NDArray[np.int64]) -> "Opinion":
         """Return what one system says of ``rows`` of the examples, each with all the inputs that it has.
 
-        Of categories without a head it says nothing: their probabilities are all zero.
+        It may know other labels than the examples: of a category that it does not know it says 0, of a dimension NaN.
         """
-        logits, dimensions = estimate(system, examples, Pairs.natural(examples, list(rows)))
-        probabilities = torch.from_numpy(logits).softmax(dim=1).numpy()
-        return cls(probabilities if system.config.fusion.categories else np.zeros_like(logits), dimensions)
+        fusion = system.config.fusion
+        seen = replace(examples, categories=fusion.categories, dimension_names=fusion.dimensions)
+        logits, values = estimate(system, seen, Pairs.natural(examples, list(rows)))
+        names = [name for name in fusion.categories if name in examples.categories]
+        known = torch.from_numpy(logits)[:, [fusion.categories.index(name) for name in names]]
+        probabilities = np.zeros((len(rows), len(examples.categories)), np.float32)
+        probabilities[:, [examples.categories.index(name) for name in names]] = known.softmax(dim=1).numpy()
+        dimensions = np.full((len(rows), len(examples.dimension_names)), np.nan, np.float32)
+        for place, name in enumerate(fusion.dimensions):
+            if name in examples.dimension_names:
+                dimensions[:, examples.dimension_names.index(name)] = values[:, place]
+        return cls(probabilities, dimensions)
 
     @classmethod
     def mean(cls, opinions: Sequence["Opinion"]) -> "Opinion":
@@ -68,9 +77,10 @@ def with_opinion(examples: Examples, rows: NDArray[np.int64], opinion: Opinion, 
     targets, allowed, dimensions = examples.targets.copy(), examples.allowed.copy(), examples.dimensions.copy()
     labelled = targets[rows].sum(axis=1) > 0
     if opinion.probabilities.any():
-        allowed[rows[~labelled]] = True
+        allowed[rows[~labelled]] = opinion.probabilities.any(axis=0)
         within = np.where(allowed[rows], opinion.probabilities, 0)
-        within = within / within.sum(axis=1, keepdims=True)
+        total = within.sum(axis=1, keepdims=True)  # 0 where they know none of what the corpus knows
+        within = np.divide(within, total, out=targets[rows], where=total > 0)
         targets[rows] = np.where(labelled[:, None], (1 - share) * targets[rows] + share * within, within)
     own = dimensions[rows]
     mixed = (1 - share) * own + share * opinion.dimensions
