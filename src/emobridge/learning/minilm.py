@@ -33,7 +33,7 @@ class MinilmConfig:
         dropout: inside the encoder, in training.
         start: a recipe, its file or the name of one that comes with emobridge, whose linguistic encoder this one starts
             from; it is trained first, on a fold that knows nothing of what is tested. Empty: the released weights.
-        start_share: of what the model of ``start`` says of a text in its label, on [0, 1]; left out, or 0: labels alone.
+        start_share: of what the model of ``start`` says of a text in its label, on [0, 1]; left out or 0: labels alone.
     """
 
     trainable_layers: Annotated[int, Field(ge=0, le=6)] = 6
