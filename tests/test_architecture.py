@@ -45,8 +45,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "export"
     ),
     (
-        *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
+        *("", "server", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk"),
+        *("cli_bulk", "cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
     ),
 )
 DOORS = len(LEVELS)

@@ -140,10 +140,10 @@ def _serve(connection: Connection, options: Options) -> None:
             return
         connection.send(None)
         while (task := connection.recv()) is not None:
-            connection.send(_judged(judge, task, connection.send))
+            connection.send(judged(judge, task, connection.send))
 
 
-def _judged(judge: Judge, task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure | EmobridgeError:
+def judged(judge: Judge, task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure | EmobridgeError:
     """Return the result, the failure of this recording alone, or the error that concerns all."""
     try:
         result = judge.judge(task.recording, lambda done_s, total_s: send(min(1.0, done_s / total_s)))

@@ -1,0 +1,131 @@
+"""Ray, started on this machine or found at an address, and work that its actors do.
+
+Design: what travels is a line of text for each piece of work and a few counts back, so memory does not depend on how
+much there is to do; sound is read, and tables are written, by the actors. Ray on this machine listens to this machine
+alone, and tells nobody that it is used.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from emobridge.errors import EmobridgeError
+from emobridge.registry import load_extra
+
+# Shared memory for what travels between processes; none of it is taken before it is needed.
+OBJECT_STORE_BYTES = 2**28
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+# Ray's word for: listen to this machine alone. It is read when Ray is imported.
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# The front end's matrix products are so small that threads would only wait for each other; and sums are added up in
+# the same order everywhere.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+Job = Mapping[str, Any]
+
+
+@contextlib.contextmanager
+def cluster(address: str | None, workers: int | None) -> Iterator[int]:
+    """Have Ray for as long as the context lasts; give how many workers there can be.
+
+    Args:
+        address: of a cluster, as ``ray.init`` takes it; None starts Ray on this machine, or takes what is started.
+        workers: how many are wanted; None: one for each processor.
+
+    Raises:
+        EmobridgeError: no cluster answers at the address.
+        MissingExtraError: the extra [bulk] is not installed.
+    """
+    for name, value in {**_QUIET, **({} if address else _LOOPBACK)}.items():
+        os.environ.setdefault(name, value)
+    ray = load_extra("ray", "bulk")
+    load_extra("ray.data", "bulk")
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if ray.is_initialized():
+        yield workers or _processors(ray)
+        return
+    folder = tempfile.mkdtemp(prefix="emobridge-")
+    try:
+        _start(ray, address, workers, folder)
+        yield workers or _processors(ray)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(ray: Any, address: str | None, workers: int | None, folder: str) -> None:
+    common = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": {"env_vars": ONE_THREAD}}
+    if address is None:
+        ray.init(
+            num_cpus=workers or os.cpu_count() or 1,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _temp_dir=folder,
+            **common,
+        )
+        return
+    try:
+        ray.init(address=address, **common)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        valid = "the address of a running cluster, such as 10.0.0.1:6379, or auto on one of its machines"
+        raise EmobridgeError(f"no cluster at '{address}' ({error})", valid, "start one: ray start --head") from error
+
+
+def _processors(ray: Any) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Job]], workers: int) -> Iterator[Job]:
+    """Have every job done by one of ``workers`` actors; yield what each gives, plain values, as they end.
+
+    A job whose actor is lost, with its machine or alone, is done again by another one.
+
+    Args:
+        jobs: texts.
+        make: called once in each actor for what does its jobs.
+        workers: how many actors; on a cluster they wait until there is room for them.
+
+    Raises:
+        EmobridgeError: what the actors raised, or the end of the cluster.
+    """
+    arrow, ray, data = load_extra("pyarrow", "bulk"), load_extra("ray", "bulk"), load_extra("ray.data", "bulk")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own settings warn of each other
+        context = data.DataContext.get_current()
+    context.enable_progress_bars = False
+    results = data.from_arrow([arrow.table({"job": [job]}) for job in jobs]).map_batches(
+        _Actor,
+        fn_constructor_args=(make,),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
+        num_cpus=1,
+    )
+    try:
+        for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield from batch.to_pylist()
+    except ray.exceptions.RayError as error:
+        told = str(error).strip().splitlines()
+        given = f"the workers could not go on ({told[-1] if told else type(error).__name__})"
+        raise EmobridgeError(given, remedy="start the run again; it goes on where it stopped") from error
+
+
+class _Actor:
+    """What Ray Data calls: jobs in a table in, what they gave in a table out."""
+
+    def __init__(self, make: Callable[[], Callable[[str], Job]]) -> None:
+        self._do = make()
+
+    def __call__(self, batch: Any) -> Any:
+        arrow = load_extra("pyarrow", "bulk")
+        return arrow.Table.from_pylist([dict(self._do(job)) for job in batch["job"].to_pylist()])

@@ -1,0 +1,287 @@
+"""A part of the table made: its recordings fetched, known by their digests, judged, and written as one file.
+
+Design: what a part holds depends on its recordings and the model alone, never on who made it or how often it was begun,
+so two that make the same part write the same file. A note tells which parts are in hand: a part that is begun again in
+one and the same run has brought its process down, and its recordings are then heard in processes of their own.
+"""
+
+import hashlib
+import io
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from emobridge.bulk.inputs import Item, Part, open_table, read_rows, table_columns
+from emobridge.bulk.stores import Store, open_store
+from emobridge.bundle import load_bundle
+from emobridge.errors import EmobridgeError, OutputError
+from emobridge.judging import Judge, Options, open_judge
+from emobridge.recordings import AUDIO_EXTENSIONS, Recording
+from emobridge.registry import load_extra
+from emobridge.results import Result, Segment, Summary
+from emobridge.sources import file_name
+from emobridge.version import __version__
+from emobridge.workers import Failure, Task, judge_all, judged
+from emobridge.writers.parquet_writer import arrow_table, parquet_bytes
+from emobridge.writers.tables import table
+
+RESULTS, FAILED, IN_HAND = "results", "failed", "in_hand"
+DIGEST = "digest"
+TRIES = 3  # how often a part may bring its process down, although its recordings are heard in others
+_BLOCK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker of a run knows.
+
+    Attributes:
+        out: where the table goes, a path or an address.
+        options: how to judge.
+        run: a name that no other run has.
+        version, model_sha256: what a worker must have, since rows of several models make no table.
+    """
+
+    out: str
+    options: Options
+    run: str
+    version: str
+    model_sha256: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a part.
+
+    Attributes:
+        recordings: how many it holds.
+        failed: how many of them have no result.
+        heard: how many were judged now; all others stood there.
+        heard_s: how long those are in seconds.
+        error: why the run cannot go on, empty where it can.
+    """
+
+    recordings: int = 0
+    failed: int = 0
+    heard: int = 0
+    heard_s: float = 0.0
+    error: str = ""
+
+
+@dataclass
+class _Pieces:
+    """The rows of a part while it is made: of each recording a pyarrow table, or a reason."""
+
+    rows: list[Any] = field(default_factory=list)
+    failures: list[dict[str, str | None]] = field(default_factory=list)
+    heard: int = 0
+    heard_s: float = 0.0
+
+
+class PartJudge:
+    """Makes parts; the model is loaded with the first and stays."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._out = open_store(work.out)
+        self._bases: dict[str, Store] = {}
+        self._judge: Judge | None = None
+
+    def make(self, text: str) -> Outcome:
+        """Make the part that `Part.to_json` wrote; what stands there and still holds is kept."""
+        try:
+            return self._made(Part.from_json(text))
+        except EmobridgeError as error:
+            return Outcome(error=str(error))
+
+    def _made(self, part: Part) -> Outcome:
+        old = self._old(part)
+        pieces, seen = _Pieces(), set()
+        tries = 0
+        with tempfile.TemporaryDirectory() as spool:
+            for recording, digest in self._fetched(part, Path(spool)):
+                key = (file_name(recording.name), digest)
+                if key in seen:  # one and the same, named twice
+                    continue
+                seen.add(key)
+                if digest is not None and key in old:
+                    pieces.rows.append(old[key])
+                    continue
+                tries = tries or self._begin(part)
+                self._hear(recording, digest, tries > 1, pieces)
+        self._write(part, pieces, set(old) - seen)
+        if tries:
+            self._out.remove(f"{IN_HAND}/{part.name}")
+        return Outcome(len(seen), len(pieces.failures), pieces.heard, pieces.heard_s)
+
+    def _begin(self, part: Part) -> int:
+        """Note that a part is in hand; return how often it was begun in this run, this time included."""
+        place = f"{IN_HAND}/{part.name}"
+        run, _, count = (self._out.read(place) or b"").decode("ascii", "replace").partition(" ")
+        tries = int(count) + 1 if run == self._work.run else 1
+        if tries > TRIES:
+            given = f"'{part.name}' brought its process down {TRIES} times"
+            raise EmobridgeError(given, remedy="memory may have run out: give fewer --workers, or more --parts")
+        self._out.put(place, f"{self._work.run} {tries}".encode("ascii"))
+        return tries
+
+    def _hear(self, recording: Recording, digest: str | None, apart: bool, pieces: _Pieces) -> None:
+        """Judge one recording, in a process of its own where it shall be apart, and take in its rows or its reason."""
+        task = Task(recording, ())
+        if apart:
+            ((_, outcome),) = judge_all([task], self._work.options, 1, lambda *_: None)
+        else:
+            made = judged(self._model(), task, lambda _: None)
+            if isinstance(made, EmobridgeError):
+                raise made
+            outcome = made
+        name = file_name(recording.name)
+        pieces.heard += 1
+        if isinstance(outcome, Failure):
+            reason = outcome.reason.replace(str(recording.path), name)
+            pieces.failures.append({"file": name, DIGEST: digest, "reason": reason})
+            return
+        result = Result.from_dict(outcome)
+        pieces.heard_s += result.duration_s
+        rows = arrow_table(self._columns(), result.to_rows())
+        digests = load_extra("pyarrow", "bulk").repeat(digest or "", len(rows))
+        pieces.rows.append(rows.append_column(DIGEST, digests))
+
+    def _model(self) -> Judge:
+        """Return the model, after a look at whether it is the one that the run was started with.
+
+        Raises:
+            EmobridgeError: it is another one, or another version of emobridge.
+        """
+        if self._judge is None:
+            found = (__version__, load_bundle(self._work.options.model).sha256)
+            if found != (self._work.version, self._work.model_sha256):
+                given = f"a worker has emobridge {found[0]} and model {found[1][:12]}"
+                valid = f"the run has emobridge {self._work.version} and model {self._work.model_sha256[:12]}"
+                raise EmobridgeError(given, valid, "install the same on every machine")
+            self._judge = open_judge(self._work.options)
+        return self._judge
+
+    def _columns(self) -> list[str]:
+        """Return the columns of every part's rows: those of a result that has all that the model gives."""
+        config = load_bundle(self._work.options.model).config
+        view = self._work.options.categories
+        categories = config.categories if view is None else config.views[view].categories
+        dimensions = dict.fromkeys((dimension.name for dimension in config.dimensions), 0.0)
+        segment = Segment(0.0, 1.0, probabilities=dict.fromkeys(categories, 0.0), dimensions=dimensions)
+        return table([Result("", 1.0, {}, (segment,), {}, Summary(0.0))])[0]
+
+    def _old(self, part: Part) -> dict[tuple[str, str], Any]:
+        """Return (name, digest) -> the rows that an earlier run made of that recording."""
+        parquet = load_extra("pyarrow.parquet", "bulk")
+        arrow = load_extra("pyarrow", "bulk")
+        place = f"{RESULTS}/{part.name}.parquet"
+        content = self._out.read(place)
+        if content is None:
+            return {}
+        try:
+            rows = parquet.read_table(io.BytesIO(content))
+            keys = list(zip(rows["file"].to_pylist(), rows[DIGEST].to_pylist(), strict=True))
+        except (arrow.ArrowInvalid, KeyError) as error:
+            given = f"'{place}' in '{self._work.out}' is no part of a table ({error})"
+            raise OutputError(given, "parts are written whole", "remove it, and start the run again") from error
+        starts = [index for index, key in enumerate(keys) if index == 0 or key != keys[index - 1]]
+        ends = [*starts[1:], len(keys)]
+        return {keys[start]: rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)}
+
+    def _write(self, part: Part, pieces: _Pieces, gone: set[tuple[str, str]]) -> None:
+        """Write the tables of a part, unless both stand there as they are to be."""
+        arrow = load_extra("pyarrow", "bulk")
+        results, failed = f"{RESULTS}/{part.name}.parquet", f"{FAILED}/{part.name}.parquet"
+        if pieces.failures:
+            texts = arrow.schema([(name, arrow.string()) for name in ("file", DIGEST, "reason")])
+            self._out.put(failed, parquet_bytes(arrow.Table.from_pylist(pieces.failures, schema=texts)))
+        elif self._out.state(failed).is_file:
+            self._out.remove(failed)
+        if pieces.heard or gone or not self._out.state(results).is_file:
+            empty = arrow_table(self._columns(), [])
+            empty = empty.append_column(DIGEST, arrow.array([], arrow.string()))
+            rows = arrow.concat_tables([empty, *pieces.rows]).combine_chunks()
+            self._out.put(results, parquet_bytes(rows))
+
+    def _fetched(self, part: Part, spool: Path) -> Iterator[tuple[Recording, str | None]]:
+        """Yield each recording of a part, on this machine for as long as it is the last, with its digest."""
+        if part.group is None:
+            yield from (self._fetch(part, item, spool) for item in part.items)
+            return
+        assert part.base is not None
+        with open_table(part.base) as rows:
+            columns = table_columns(part.base, rows.schema_arrow)
+            for row in read_rows(rows, columns, part.group, f"{part.base} {part.group}"):
+                item = Item(row.name, row.name, row.text, None if row.sound else "its row holds no sound")
+                yield _spooled(item, io.BytesIO(row.sound or b""), spool)
+
+    def _fetch(self, part: Part, item: Item, spool: Path) -> tuple[Recording, str | None]:
+        try:
+            store = self._store(part.base or item.place)
+            place = store.path(item.place if part.base else "")
+            if store.files.type_name == "local":
+                return _here(item, Path(place), spool)
+            with store.files.open_input_stream(place) as stream:
+                return _spooled(item, stream, spool)
+        except (OSError, EmobridgeError) as error:
+            reason = f"it cannot be fetched ({error}); check its address and your access"
+            return Recording(item.name, Path(item.name), Path(item.name), problem=reason), None
+
+    def _store(self, address: str) -> Store:
+        if address not in self._bases:
+            self._bases = {address: open_store(address)}  # the last one alone: of a list, each has its own
+        return self._bases[address]
+
+
+def _here(item: Item, path: Path, spool: Path) -> tuple[Recording, str | None]:
+    """Return a recording that is a file on this machine, with its digest where it has one."""
+    recording = Recording(item.name, path, Path(path.name), _words(item, spool), problem=item.problem)
+    if item.problem is not None or not path.exists() or not stat.S_ISREG(path.stat().st_mode):
+        return recording, None  # judging it will tell
+    with path.open("rb") as file:
+        return recording, _digest(hashlib.file_digest(file, "sha256"), item)
+
+
+def _spooled(item: Item, stream: BinaryIO | Any, spool: Path) -> tuple[Recording, str | None]:
+    """Return a recording, copied to this machine, with its digest."""
+    extension = Path(item.name).suffix.lower()
+    path = spool / f"recording{extension if extension in AUDIO_EXTENSIONS else ''}"
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        shutil.copyfileobj(_Hashing(stream, digest.update), file, _BLOCK_BYTES)
+    recording = Recording(item.name, path, Path(path.name), _words(item, spool), problem=item.problem)
+    return recording, _digest(digest, item)
+
+
+@dataclass(frozen=True)
+class _Hashing:
+    """A stream whose bytes are also given to ``update``."""
+
+    stream: Any
+    update: Callable[[bytes], None]
+
+    def read(self, size: int = -1, /) -> bytes:
+        content: bytes = self.stream.read(size)
+        self.update(content)
+        return content
+
+
+def _words(item: Item, spool: Path) -> Path | None:
+    if item.text is None:
+        return None
+    path = spool / "words.txt"
+    path.write_text(item.text, encoding="utf-8")
+    return path
+
+
+def _digest(sound: Any, item: Item) -> str:
+    """Return the digest of what a result is made of: the sound, and the words that came with it."""
+    if item.text is not None:
+        sound.update(b"\0words\0" + item.text.encode("utf-8", "surrogatepass"))
+    digest: str = sound.hexdigest()
+    return digest

@@ -1,0 +1,172 @@
+"""A run over an archive: recordings found and parted, parts made by workers, the table complete at the end.
+
+Design: the parts that stand are what counts. Every start looks at all of them again and makes what is missing, so a run
+that was killed at any moment, however often and with however many workers, leaves the same files.
+"""
+
+import functools
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from emobridge.bulk.cluster import cluster, each
+from emobridge.bulk.inputs import Found, Part, find, part, parts_for
+from emobridge.bulk.judged import FAILED, IN_HAND, RESULTS, Outcome, PartJudge, Work
+from emobridge.bulk.stores import Store, open_store
+from emobridge.bundle import load_bundle
+from emobridge.errors import EmobridgeError, LabelError, OutputError
+from emobridge.journal import refuse_change
+from emobridge.judging import Options
+from emobridge.progress import Meter
+from emobridge.version import __version__
+
+FORMAT_VERSION = 1
+HEADER = "run.json"
+
+
+@dataclass(frozen=True)
+class Total:
+    """What a run came to.
+
+    Attributes:
+        recordings: how many there are.
+        failed: how many of them have no result.
+        heard: how many were judged in this start of the run.
+        heard_s: how long those are in seconds.
+    """
+
+    recordings: int = 0
+    failed: int = 0
+    heard: int = 0
+    heard_s: float = 0.0
+
+    def plus(self, outcome: Outcome) -> "Total":
+        """Return the total with one part more."""
+        return Total(
+            self.recordings + outcome.recordings,
+            self.failed + outcome.failed,
+            self.heard + outcome.heard,
+            self.heard_s + outcome.heard_s,
+        )
+
+
+def run(
+    given: str,
+    out: str,
+    options: Options,
+    workers: int | None = None,
+    address: str | None = None,
+    parts: int | None = None,
+    restart: bool = False,
+) -> Total:
+    """Judge the recordings behind ``given`` into a table below ``out``; what stands there already is kept.
+
+    Args:
+        given: a folder, a list, a recording, Parquet files of paths or of sound; a path or an address.
+        out: a folder, made where it is not there; a path or an address.
+        options: how to judge; each worker has one thread.
+        workers: how many; None: one for each processor.
+        address: of a cluster; None is this machine.
+        parts: how many files the table has; None: as many as the recordings need.
+        restart: make all parts again.
+
+    Raises:
+        EmobridgeError: what concerns all recordings: the input, the model, a place that cannot be written, the cluster.
+    """
+    bundle = load_bundle(options.model)
+    if options.categories is not None and options.categories not in bundle.config.views:
+        valid = f"valid: {', '.join(bundle.config.views) or 'none'}"
+        raise LabelError(f"categories '{options.categories}'", valid, "leave it out for all categories")
+    found = find(given)
+    store = open_store(out)
+    settings = {
+        "emobridge": __version__,
+        "model": bundle.sha256,
+        "categories": options.categories,
+        "channel": options.channel,
+        "asr": options.recogniser,
+        "language": options.language,
+    }
+    planned = part(found, _begin(store, settings, found, parts, restart))
+    work = Work(out, options, uuid.uuid4().hex, __version__, bundle.sha256)
+    with cluster(address, workers) as count:
+        total = _make(planned, work, count)
+    _remove_strangers(store, planned)
+    return total
+
+
+def _make(planned: Sequence[Part], work: Work, workers: int) -> Total:
+    total = Total()
+    meter = Meter(sum(one.recordings for one in planned))
+    try:
+        for values in each([one.to_json() for one in planned], functools.partial(_worker, work), workers):
+            outcome = Outcome(**values)
+            if outcome.error:
+                raise EmobridgeError(outcome.error)
+            total = total.plus(outcome)
+            meter.show(
+                total.recordings, f"{total.recordings} recordings" + (f", {total.failed} failed" * bool(total.failed))
+            )
+    finally:
+        meter.hide()
+    return total
+
+
+def _worker(work: Work) -> "_Worker":
+    return _Worker(PartJudge(work))
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """A `PartJudge` as `cluster.each` wants it."""
+
+    judge: PartJudge
+
+    def __call__(self, job: str) -> Mapping[str, Any]:
+        return asdict(self.judge.make(job))
+
+
+def _begin(
+    store: Store, settings: Mapping[str, str | int | None], found: Found, parts: int | None, restart: bool
+) -> int:
+    """Note what decides results and how many parts there are; return how many, as the run was started with.
+
+    Raises:
+        OutputError: the run was started with something else.
+    """
+    if restart:
+        for folder in (RESULTS, FAILED, IN_HAND):
+            for name in store.names(folder):
+                store.remove(name)
+        store.remove(HEADER)
+    content = store.read(HEADER)
+    count = parts or parts_for(len(found.items), found.size_bytes)
+    if content is None:
+        for folder in (RESULTS, FAILED, IN_HAND):
+            store.make_folder(folder)
+        header = {"bulk": FORMAT_VERSION, **settings, "parts": count}
+        store.put(HEADER, json.dumps(header, indent=2).encode() + b"\n")
+        return count
+    try:
+        started = dict(json.loads(content))
+        stored = int(started.pop("parts"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"'{HEADER}' in '{store.address}' is none of a run of bulk ({error})",
+            "a run keeps its settings there",
+            "choose another place",
+        ) from error
+    now = {"bulk": FORMAT_VERSION, **settings}
+    refuse_change(store.address, {**started, "parts": stored if parts else None}, {**now, "parts": parts})
+    return stored
+
+
+def _remove_strangers(store: Store, planned: Sequence[Part]) -> None:
+    """Remove the parts of recordings that are no longer there."""
+    names = {one.name for one in planned}
+    for folder in (RESULTS, FAILED, IN_HAND):
+        for place in store.names(folder):
+            if place.rpartition("/")[2].removesuffix(".parquet") not in names:
+                store.remove(place)
