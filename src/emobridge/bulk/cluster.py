@@ -56,7 +56,8 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
         return
     folder = tempfile.mkdtemp(prefix="emobridge-")
     try:
-        _start(ray, address, workers, folder)
+        with _silence():
+            _start(ray, address, workers, folder)
         yield workers or _processors(ray)
     finally:
         ray.shutdown()
@@ -79,6 +80,19 @@ def _start(ray: Any, address: str | None, workers: int | None, folder: str) -> N
     except (ConnectionError, ValueError, RuntimeError) as error:
         valid = "the address of a running cluster, such as 10.0.0.1:6379, or auto on one of its machines"
         raise EmobridgeError(f"no cluster at '{address}' ({error})", valid, "start one: ray start --head") from error
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep from standard error what Ray's own code, which is not Python, says of its settings as it starts."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _processors(ray: Any) -> int:

@@ -190,7 +190,7 @@ class PartJudge:
             given = f"'{place}' in '{self._work.out}' is no part of a table ({error})"
             raise OutputError(given, "parts are written whole", "remove it, and start the run again") from error
         starts = [index for index, key in enumerate(keys) if index == 0 or key != keys[index - 1]]
-        ends = [*starts[1:], len(keys)]
+        ends = [*starts[1:], len(keys)][: len(starts)]  # no rows have no start
         return {keys[start]: rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)}
 
     def _write(self, part: Part, pieces: _Pieces, gone: set[tuple[str, str]]) -> None:

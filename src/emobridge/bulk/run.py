@@ -106,9 +106,8 @@ def _make(planned: Sequence[Part], work: Work, workers: int) -> Total:
             if outcome.error:
                 raise EmobridgeError(outcome.error)
             total = total.plus(outcome)
-            meter.show(
-                total.recordings, f"{total.recordings} recordings" + (f", {total.failed} failed" * bool(total.failed))
-            )
+            failed = f", {total.failed} failed" if total.failed else ""
+            meter.show(total.recordings, f"{total.recordings} recordings{failed}")
     finally:
         meter.hide()
     return total
