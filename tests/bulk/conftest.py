@@ -1,5 +1,6 @@
 """What tests of archives share: recordings, a run without Ray, and Ray itself, once for all of them."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+import ray_jobs
 from emobridge.bulk import run as run_module
 from emobridge.bulk.cluster import cluster
 from emobridge.bulk.run import Total
@@ -70,6 +72,8 @@ def files_in() -> Callable[[Path], dict[str, bytes]]:
 
 @pytest.fixture(scope="session")
 def ray_here() -> Iterator[None]:
-    """Ray on two processors of this machine."""
-    with cluster(None, 2):
-        yield
+    """Ray on two processors of this machine; its workers find tests/support too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(ray_jobs.__file__).parent), prepend=os.pathsep)
+        with cluster(None, 2):
+            yield

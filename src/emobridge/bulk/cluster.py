@@ -6,12 +6,13 @@ alone, and tells nobody that it is used.
 """
 
 import contextlib
+import json
 import logging
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from emobridge.errors import EmobridgeError
@@ -30,7 +31,7 @@ _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 # the same order everywhere.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-Job = Mapping[str, Any]
+logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -50,7 +51,7 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
     ray = load_extra("ray", "bulk")
     load_extra("ray.data", "bulk")
     for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they tell comes as errors too
     if ray.is_initialized():
         yield workers or _processors(ray)
         return
@@ -99,25 +100,25 @@ def _processors(ray: Any) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Job]], workers: int) -> Iterator[Job]:
-    """Have every job done by one of ``workers`` actors; yield what each gives, plain values, as they end.
+def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Any]], workers: int) -> Iterator[Any]:
+    """Have every job done by one of ``workers`` actors; yield what each gives, as they end.
 
     A job whose actor is lost, with its machine or alone, is done again by another one.
 
     Args:
         jobs: texts.
-        make: called once in each actor for what does its jobs.
+        make: called once in each actor for what does its jobs; that gives what JSON can hold.
         workers: how many actors; on a cluster they wait until there is room for them.
 
     Raises:
-        EmobridgeError: what the actors raised, or the end of the cluster.
+        EmobridgeError: what a job raised, or the end of the cluster.
     """
     arrow, ray, data = load_extra("pyarrow", "bulk"), load_extra("ray", "bulk"), load_extra("ray.data", "bulk")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own settings warn of each other
         context = data.DataContext.get_current()
     context.enable_progress_bars = False
-    results = data.from_arrow([arrow.table({"job": [job]}) for job in jobs]).map_batches(
+    done = data.from_arrow([arrow.table({"job": [job]}) for job in jobs]).map_batches(
         _Actor,
         fn_constructor_args=(make,),
         batch_size=1,
@@ -126,20 +127,35 @@ def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Job]], workers:
         num_cpus=1,
     )
     try:
-        for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            yield from batch.to_pylist()
+        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            for given, error in zip(batch["given"].to_pylist(), batch["error"].to_pylist(), strict=True):
+                if error:
+                    raise EmobridgeError(error)
+                yield json.loads(given)
     except ray.exceptions.RayError as error:
-        told = str(error).strip().splitlines()
-        given = f"the workers could not go on ({told[-1] if told else type(error).__name__})"
+        given = f"the workers could not go on ({' '.join(str(error).split())[:300]})"
         raise EmobridgeError(given, remedy="start the run again; it goes on where it stopped") from error
 
 
 class _Actor:
-    """What Ray Data calls: jobs in a table in, what they gave in a table out."""
+    """What Ray Data calls: jobs in a table in; in a table out what they gave, or why the run cannot go on."""
 
-    def __init__(self, make: Callable[[], Callable[[str], Job]]) -> None:
-        self._do = make()
+    def __init__(self, make: Callable[[], Callable[[str], Any]]) -> None:
+        self._make = make
+        self._do: Callable[[str], Any] | None = None
 
     def __call__(self, batch: Any) -> Any:
-        arrow = load_extra("pyarrow", "bulk")
-        return arrow.Table.from_pylist([dict(self._do(job)) for job in batch["job"].to_pylist()])
+        given, errors = [], []
+        for job in batch["job"].to_pylist():
+            value, error = None, ""
+            try:
+                self._do = self._do or self._make()
+                value = self._do(job)
+            except EmobridgeError as raised:
+                error = str(raised)
+            except Exception as raised:  # Ray would tell it in a page
+                logger.exception("%s", job[:300])
+                error = str(EmobridgeError(f"an unexpected {type(raised).__name__}: {raised}", remedy="report it"))
+            given.append(json.dumps(value))
+            errors.append(error)
+        return load_extra("pyarrow", "bulk").table({"given": given, "error": errors})

@@ -62,14 +62,12 @@ class Outcome:
         failed: how many of them have no result.
         heard: how many were judged now; all others stood there.
         heard_s: how long those are in seconds.
-        error: why the run cannot go on, empty where it can.
     """
 
     recordings: int = 0
     failed: int = 0
     heard: int = 0
     heard_s: float = 0.0
-    error: str = ""
 
 
 @dataclass
@@ -91,14 +89,12 @@ class PartJudge:
         self._bases: dict[str, Store] = {}
         self._judge: Judge | None = None
 
-    def make(self, text: str) -> Outcome:
-        """Make the part that `Part.to_json` wrote; what stands there and still holds is kept."""
-        try:
-            return self._made(Part.from_json(text))
-        except EmobridgeError as error:
-            return Outcome(error=str(error))
+    def make(self, part: Part) -> Outcome:
+        """Make a part; what stands there and still holds is kept.
 
-    def _made(self, part: Part) -> Outcome:
+        Raises:
+            EmobridgeError: what concerns all recordings.
+        """
         old = self._old(part)
         pieces, seen = _Pieces(), set()
         tries = 0

@@ -7,16 +7,16 @@ that was killed at any moment, however often and with however many workers, leav
 import functools
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from emobridge.bulk.cluster import cluster, each
 from emobridge.bulk.inputs import Found, Part, find, part, parts_for
-from emobridge.bulk.judged import FAILED, IN_HAND, RESULTS, Outcome, PartJudge, Work
+from emobridge.bulk.judged import FAILED, IN_HAND, RESULTS, PartJudge, Work
 from emobridge.bulk.stores import Store, open_store
 from emobridge.bundle import load_bundle
-from emobridge.errors import EmobridgeError, LabelError, OutputError
+from emobridge.errors import LabelError, OutputError
 from emobridge.journal import refuse_change
 from emobridge.judging import Options
 from emobridge.progress import Meter
@@ -42,14 +42,9 @@ class Total:
     heard: int = 0
     heard_s: float = 0.0
 
-    def plus(self, outcome: Outcome) -> "Total":
-        """Return the total with one part more."""
-        return Total(
-            self.recordings + outcome.recordings,
-            self.failed + outcome.failed,
-            self.heard + outcome.heard,
-            self.heard_s + outcome.heard_s,
-        )
+    def plus(self, outcome: Mapping[str, Any]) -> "Total":
+        """Return the total with the fields of the `Outcome` of one part more."""
+        return Total(**{name: value + outcome[name] for name, value in asdict(self).items()})
 
 
 def run(
@@ -102,10 +97,7 @@ def _make(planned: Sequence[Part], work: Work, workers: int) -> Total:
     meter = Meter(sum(one.recordings for one in planned))
     try:
         for values in each([one.to_json() for one in planned], functools.partial(_worker, work), workers):
-            outcome = Outcome(**values)
-            if outcome.error:
-                raise EmobridgeError(outcome.error)
-            total = total.plus(outcome)
+            total = total.plus(values)
             failed = f", {total.failed} failed" if total.failed else ""
             meter.show(total.recordings, f"{total.recordings} recordings{failed}")
     finally:
@@ -113,18 +105,10 @@ def _make(planned: Sequence[Part], work: Work, workers: int) -> Total:
     return total
 
 
-def _worker(work: Work) -> "_Worker":
-    return _Worker(PartJudge(work))
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """A `PartJudge` as `cluster.each` wants it."""
-
-    judge: PartJudge
-
-    def __call__(self, job: str) -> Mapping[str, Any]:
-        return asdict(self.judge.make(job))
+def _worker(work: Work) -> Callable[[str], dict[str, Any]]:
+    """Return what makes the part that a job is, and gives the fields of its `Outcome`."""
+    judge = PartJudge(work)
+    return lambda job: asdict(judge.make(Part.from_json(job)))
 
 
 def _begin(

@@ -1,0 +1,115 @@
+"""Laws of Ray: it works alone on this machine, whoever is lost comes back, and a killed run goes on to the same end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ray_jobs
+from emobridge.bulk.cluster import cluster, each
+from emobridge.bulk.run import Total, run
+from emobridge.errors import EmobridgeError
+from emobridge.judging import Options
+
+Go = Callable[..., Total]
+Files = Callable[[Path], dict[str, bytes]]
+
+
+def descendants(process: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def listening_addresses(processes: list[int]) -> set[str]:
+    """Return the addresses, in the kernel's hexadecimal, on which processes wait for connections."""
+    sockets = set()
+    for process in processes:
+        try:
+            links = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()]
+        except OSError:
+            continue
+        sockets |= {link[8:-1] for link in links if link.startswith("socket:")}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_ray_listens_to_this_machine_alone() -> None:
+    addresses = listening_addresses(descendants(os.getpid()))
+    assert addresses
+    assert addresses <= LOOPBACK
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_every_job_is_done_once_and_a_lost_worker_is_replaced(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    jobs = [*("x" * number for number in range(1, 8)), str(mark)]
+    done = list(each(jobs, ray_jobs.measure_lengths, 2))
+    assert mark.exists()
+    assert sorted(values["job"] for values in done) == sorted(jobs)
+    assert all(values["length"] == len(values["job"]) for values in done)
+    assert os.getpid() not in {values["process"] for values in done}
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_what_a_worker_raises_ends_the_work_in_one_line() -> None:
+    with pytest.raises(EmobridgeError, match="^no lunch; valid: dinner$"):
+        list(each(["lunch"], ray_jobs.raise_errors, 1))
+    with pytest.raises(EmobridgeError, match="^an unexpected RuntimeError: no dinner; report it$"):
+        list(each(["dinner"], ray_jobs.raise_errors, 1))
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
+    recordings: Path, tmp_path: Path, here: Go, files_in: Files, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here(recordings, tmp_path / "whole")
+    monkeypatch.undo()
+    command = [sys.executable, "-W", "error", "-c", "from emobridge.cli import main; main()", "bulk", str(recordings)]
+    command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        while not list((tmp_path / "cut").glob("results/*.parquet")):
+            assert started.poll() is None, started.stderr and started.stderr.read()
+            time.sleep(0.01)
+        started.send_signal(signal.SIGKILL)
+    total = run(str(recordings), str(tmp_path / "cut"), Options(toy_bundle, threads=1), workers=2)
+    assert total.failed == 3
+    assert files_in(tmp_path / "cut") == files_in(tmp_path / "whole")
+
+
+def test_no_cluster_at_an_address_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def refuse(**_: object) -> None:
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with (
+        pytest.raises(EmobridgeError, match=r"no cluster at '10\.0\.0\.1:6379' \(nobody answers\)"),
+        cluster("10.0.0.1:6379", 2),
+    ):
+        pass
