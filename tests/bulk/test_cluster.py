@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow
 import pytest
 
 import ray_jobs
+from emobridge.bulk import cluster as cluster_module
 from emobridge.bulk.cluster import cluster, each
 from emobridge.bulk.run import Total, run
 from emobridge.errors import EmobridgeError
@@ -75,10 +77,13 @@ def test_every_job_is_done_once_and_a_lost_worker_is_replaced(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("ray_here")
 def test_what_a_worker_raises_ends_the_work_in_one_line() -> None:
-    with pytest.raises(EmobridgeError, match="^no lunch; valid: dinner$"):
+    with pytest.raises(EmobridgeError, match=r"^no lunch; valid: dinner$"):
         list(each(["lunch"], ray_jobs.raise_errors, 1))
-    with pytest.raises(EmobridgeError, match="^an unexpected RuntimeError: no dinner; report it$"):
-        list(each(["dinner"], ray_jobs.raise_errors, 1))
+
+
+def test_a_fault_of_ours_is_told_in_one_line_too() -> None:
+    done = cluster_module._Actor(ray_jobs.raise_errors)(pyarrow.table({"job": ["dinner"]}))
+    assert done.to_pylist() == [{"given": "null", "error": "an unexpected RuntimeError: no dinner; report it"}]
 
 
 @pytest.mark.usefixtures("ray_here")
