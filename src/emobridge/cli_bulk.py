@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from emobridge.bulk.stores import below
-
 
 def bulk(
     given: Annotated[
@@ -37,8 +35,9 @@ def bulk(
     What could not be judged is in a table of its own. What was interrupted goes on where it stopped when the same
     command is given again.
     """
-    from emobridge.bulk.judged import FAILED
+    from emobridge.bulk.parts import FAILED
     from emobridge.bulk.run import run
+    from emobridge.bulk.stores import below
     from emobridge.judging import Options
 
     if language is not None and asr is None:

@@ -12,11 +12,17 @@ import pyarrow.parquet
 import pytest
 
 import emobridge
-from emobridge.bulk.inputs import Part
-from emobridge.bulk.judged import PartJudge
-from emobridge.bulk.run import Total
+from emobridge.bulk import parts as parts_module
+from emobridge.bulk.inputs import Item, Part, find
+from emobridge.bulk.inputs import part as parted
+from emobridge.bulk.parts import Outcome, PartJudge, Work
+from emobridge.bulk.run import Total, run
+from emobridge.bulk.stores import Store
+from emobridge.bundle import load_bundle
 from emobridge.errors import AudioError, EmobridgeError, LabelError, OutputError
 from emobridge.judging import Options
+from emobridge.version import __version__
+from emobridge.workers import Failure
 
 Go = Callable[..., Total]
 Table = Callable[[Path], list[dict[str, Any]]]
@@ -87,8 +93,6 @@ def test_a_run_cut_at_any_write_and_started_again_leaves_the_same_files(
     seed: int, recordings: Path, tmp_path: Path, here: Go, files_in: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every write is one of the two moments that count: before it, nothing of it is there, after it, all of it."""
-    from emobridge.bulk.stores import Store
-
     here(recordings, tmp_path / "whole")
     put = Store.put
     left = [1 + 3 * seed]
@@ -218,8 +222,6 @@ def test_restart_makes_all_again(recordings: Path, tmp_path: Path, here: Go) -> 
 def test_a_run_goes_on_only_with_the_settings_that_it_was_started_with(
     change: dict[str, Any], told: str, recordings: Path, tmp_path: Path, here: Go, toy_bundle: Path
 ) -> None:
-    from emobridge.bulk.run import run
-
     here(recordings, tmp_path / "out")
     with pytest.raises(OutputError, match=told):
         run(str(recordings), str(tmp_path / "out"), dataclasses.replace(Options(toy_bundle, threads=1), **change))
@@ -230,8 +232,6 @@ def test_a_run_goes_on_only_with_the_settings_that_it_was_started_with(
 def test_what_concerns_all_recordings_ends_the_run_in_one_line(
     recordings: Path, tmp_path: Path, here: Go, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from emobridge.bulk.run import run
-
     with pytest.raises(AudioError, match="there is no"):
         here(tmp_path / "nothing", tmp_path / "out")
     (tmp_path / "hollow").mkdir()
@@ -257,11 +257,34 @@ def test_what_concerns_all_recordings_ends_the_run_in_one_line(
 def test_a_worker_with_another_model_is_refused(
     recordings: Path, tmp_path: Path, here: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from emobridge.bulk import judged
-
-    monkeypatch.setattr(judged, "__version__", "9.9")
+    monkeypatch.setattr(parts_module, "__version__", "9.9")
     with pytest.raises(EmobridgeError, match=r"a worker has emobridge 9\.9"):
         here(recordings, tmp_path / "out")
+
+
+def test_a_part_that_ended_its_process_is_heard_in_processes_of_their_own(
+    recordings: Path, tmp_path: Path, here: Go, files_in: Files, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recordings / "gone.wav").unlink()
+    here(recordings / "0.wav", tmp_path / "whole")
+    here(recordings / "0.wav", tmp_path / "again")
+    (made,) = (tmp_path / "again" / "results").iterdir()
+    made.unlink()
+    sha256 = load_bundle(toy_bundle).sha256
+    work = Work(str(tmp_path / "again"), Options(toy_bundle, threads=1), "begun", __version__, sha256)
+    (part,) = parted(find(str(recordings / "0.wav")), 1)
+
+    def begun_before() -> Outcome:
+        (tmp_path / "again" / "in_hand" / made.stem).write_text("begun 1")
+        return PartJudge(work).make(part)
+
+    assert begun_before() == Outcome(1, 0, 1, pytest.approx(1.5))
+    assert files_in(tmp_path / "again") == files_in(tmp_path / "whole")
+    made.unlink()
+    monkeypatch.setattr(
+        parts_module, "judge_all", lambda tasks, *_: [(tasks[0], Failure("it brought down its process"))]
+    )
+    assert begun_before() == Outcome(1, 1, 1, 0.0)
 
 
 def test_a_part_that_keeps_ending_its_process_ends_the_run(
@@ -285,7 +308,5 @@ def test_a_part_that_keeps_ending_its_process_ends_the_run(
 
 
 def test_a_part_comes_back_from_its_text() -> None:
-    from emobridge.bulk.inputs import Item
-
     part = Part("part-00001", 2, "s3://b/c", (Item("a", "b", "c"), Item("\udcff", "d", None, "e")))
     assert Part.from_json(part.to_json()) == part

@@ -13,7 +13,7 @@ from typing import Any
 
 from emobridge.bulk.cluster import cluster, each
 from emobridge.bulk.inputs import Found, Part, find, part, parts_for
-from emobridge.bulk.judged import FAILED, IN_HAND, RESULTS, PartJudge, Work
+from emobridge.bulk.parts import FAILED, IN_HAND, RESULTS, PartJudge, Work
 from emobridge.bulk.stores import Store, open_store
 from emobridge.bundle import load_bundle
 from emobridge.errors import LabelError, OutputError
