@@ -1,5 +1,6 @@
 """What tests of archives share: recordings, a run without Ray, and Ray itself, once for all of them."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,24 +37,13 @@ def recordings(tmp_path: Path, speech_like: Callable[..., NDArray[np.float32]]) 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch, toy_bundle: Path) -> Callable[..., Total]:
     """A function (given, out, **options of `run`) -> total: a run whose only worker is this process, without Ray."""
-    monkeypatch.setattr(run_module, "cluster", lambda address, workers: Nothing(workers))
+    monkeypatch.setattr(run_module, "cluster", lambda address, workers: contextlib.nullcontext(workers or 1))
     monkeypatch.setattr(run_module, "each", lambda jobs, make, workers: map(make(), jobs))
 
     def go(given: str | Path, out: str | Path, **options: Any) -> Total:
         return run_module.run(str(given), str(out), Options(toy_bundle, threads=1), **options)
 
     return go
-
-
-class Nothing:
-    def __init__(self, workers: int | None) -> None:
-        self._workers = workers or 1
-
-    def __enter__(self) -> int:
-        return self._workers
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,12 @@
 """Laws of Ray: it works alone on this machine, whoever is lost comes back, and a killed run goes on to the same end."""
 
+import doctest
+import importlib.util
+import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,16 +14,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pyarrow
 import pytest
+import yaml
 
+import emobridge
 import ray_jobs
+from emobridge import cli
 from emobridge.bulk import cluster as cluster_module
 from emobridge.bulk.cluster import cluster, each
 from emobridge.bulk.run import Total, run
 from emobridge.errors import EmobridgeError
 from emobridge.judging import Options
 
+ROOT = Path(__file__).parents[2]
 Go = Callable[..., Total]
 Files = Callable[[Path], dict[str, bytes]]
 
@@ -104,6 +115,7 @@ def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
     assert files_in(tmp_path / "cut") == files_in(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("ray_here")
 def test_no_cluster_at_an_address_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
@@ -118,3 +130,31 @@ def test_no_cluster_at_an_address_is_told_in_one_line(monkeypatch: pytest.Monkey
         cluster("10.0.0.1:6379", 2),
     ):
         pass
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_the_page_s_example_runs_and_its_table_is_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "bulk.md").read_text(encoding="utf-8")
+    first = next(line for line in page.splitlines() if line.startswith("emobridge bulk"))
+    session = re.search(r"```py\n(.*?)```", page, re.DOTALL)
+    assert session is not None
+    (tmp_path / "recordings").mkdir()
+    shutil.copy(emobridge.sample(), tmp_path / "recordings")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", shlex.split(first))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    test = doctest.DocTestParser().get_doctest(session[1], {}, "bulk.md", None, 0)
+    told: list[str] = []
+    assert doctest.DocTestRunner(verbose=False).run(test, out=told.append).failed == 0, told
+
+
+def test_the_recipe_of_a_cluster_is_valid() -> None:
+    recipe = yaml.safe_load((ROOT / "deploy" / "ray-cluster.yaml").read_text(encoding="utf-8"))
+    package = importlib.util.find_spec("ray")  # importing it here would be before it is told to listen here alone
+    assert package is not None
+    assert package.origin is not None
+    schema = Path(package.origin).parent / "autoscaler" / "ray-schema.json"
+    jsonschema.validate(recipe, json.loads(schema.read_text(encoding="utf-8")))
+    assert "--disable-usage-stats" in recipe["head_start_ray_commands"][-1]
