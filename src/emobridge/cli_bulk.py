@@ -37,7 +37,7 @@ def bulk(
     """
     from emobridge.bulk.parts import FAILED
     from emobridge.bulk.run import run
-    from emobridge.bulk.stores import below
+    from emobridge.bulk.stores import below, shown
     from emobridge.judging import Options
 
     if language is not None and asr is None:
@@ -45,6 +45,6 @@ def bulk(
     options = Options(None if model is None else model.resolve(), categories, channel, asr, language, threads=1)
     total = run(given, out, options, workers, address, parts, restart)
     if total.failed:
-        where = below(out, FAILED)
+        where = shown(below(out, FAILED))
         typer.echo(f"emobridge: {total.failed} of {total.recordings} recordings failed, see '{where}'", err=True)
     raise typer.Exit(1 if total.failed else 0)

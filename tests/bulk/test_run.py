@@ -23,6 +23,7 @@ from emobridge.errors import AudioError, EmobridgeError, LabelError, OutputError
 from emobridge.judging import Options
 from emobridge.version import __version__
 from emobridge.workers import Failure
+from object_store import object_store
 
 Go = Callable[..., Total]
 Table = Callable[[Path], list[dict[str, Any]]]
@@ -310,3 +311,27 @@ def test_a_part_that_keeps_ending_its_process_ends_the_run(
 def test_a_part_comes_back_from_its_text() -> None:
     part = Part("part-00001", 2, "s3://b/c", (Item("a", "b", "c"), Item("\udcff", "d", None, "e")))
     assert Part.from_json(part.to_json()) == part
+
+
+def test_an_object_store_gives_and_takes_what_folders_do(
+    recordings: Path, tmp_path: Path, here: Go, files_in: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"ACCESS_KEY_ID": "any", "SECRET_ACCESS_KEY": "any", "EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    objects = {
+        f"archive/calls/{path.relative_to(recordings).as_posix()}": path.read_bytes()
+        for path in recordings.rglob("*.*")
+        if path.exists()
+    }
+    given = len(objects)
+    with object_store(objects) as ending:
+        total = here(f"s3://archive/calls{ending}", f"s3://archive/table{ending}")
+        assert (total.recordings, total.failed, total.heard) == (GOOD + 2, 2, GOOD + 2)
+        assert not any(b"endpoint_override" in content for content in objects.values())
+        before = dict(objects)
+        assert here(f"s3://archive/calls{ending}", f"s3://archive/table{ending}").heard == 2
+        assert objects == before
+        here(f"s3://archive/calls{ending}", tmp_path / "table")
+    written = {key.removeprefix("archive/table/"): content for key, content in objects.items() if "/table/" in key}
+    assert len(written) > len(objects) - given - 4
+    assert {key: content for key, content in written.items() if content} == files_in(tmp_path / "table")

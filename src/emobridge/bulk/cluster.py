@@ -108,7 +108,7 @@ def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Any]], workers:
     Args:
         jobs: texts.
         make: called once in each actor for what does its jobs; that gives what JSON can hold.
-        workers: how many actors; on a cluster they wait until there is room for them.
+        workers: how many actors, but no more than jobs; on a cluster they wait until there is room for them.
 
     Raises:
         EmobridgeError: what a job raised, or the end of the cluster.
@@ -123,7 +123,7 @@ def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Any]], workers:
         fn_constructor_args=(make,),
         batch_size=1,
         batch_format="pyarrow",
-        compute=data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
+        compute=data.ActorPoolStrategy(size=min(workers, len(jobs)), max_tasks_in_flight_per_actor=2),
         num_cpus=1,
     )
     try:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emobridge.bulk.stores import Store, below, is_address, open_store
+from emobridge.bulk.stores import Store, below, is_address, open_store, shown
 from emobridge.errors import AudioError
 from emobridge.recordings import is_named_like_a_recording, no_recording, read_list, recordings_below
 from emobridge.registry import load_extra
@@ -110,7 +110,7 @@ def find(given: str) -> Found:
     if not found.items:
         tables = _tables_below(given)
         if not tables:
-            raise no_recording(given)
+            raise no_recording(shown(given))
         return _in_tables(tables)
     return found
 
@@ -162,11 +162,11 @@ def _in_store(given: str) -> Found:
     """Return the recordings below an address, or the one file that is there."""
     store = open_store(given)
     if store.state().is_file:
-        return Found(items=[Item(given, given)])
+        return Found(items=[Item(shown(given), given)])
     items, size_bytes = [], 0
     for place, size in _files_below(store):
         if is_named_like_a_recording(place.rpartition("/")[2]):
-            items.append(Item(below(given, place), place))
+            items.append(Item(shown(below(given, place)), place))
             size_bytes += size
     return Found(given, items, (), size_bytes)
 
@@ -178,7 +178,9 @@ def _files_below(store: Store) -> Iterator[tuple[str, int]]:
         found = store.files.get_file_info(selector)
     except OSError as error:
         valid = "a folder, a list, a recording, or Parquet files"
-        raise AudioError(f"'{store.address}' cannot be searched ({error})", valid, "check its address") from error
+        raise AudioError(
+            f"'{shown(store.address)}' cannot be searched ({error})", valid, "check its address"
+        ) from error
     root = store.root.rstrip("/")
     for info in found:
         if info.is_file:
@@ -189,7 +191,9 @@ def _listed(given: str) -> Found:
     if is_address(given):
         content = open_store(given).read("")
         if content is None:
-            raise AudioError(f"there is no list '{given}'", "a list is text in UTF-8, one path a line", "check it")
+            raise AudioError(
+                f"there is no list '{shown(given)}'", "a list is text in UTF-8, one path a line", "check it"
+            )
         lines = [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     else:
         lines = read_list(Path(given))
@@ -198,7 +202,7 @@ def _listed(given: str) -> Found:
         if not is_address(line) and Path(line).is_dir():
             items += _in_folder(line).items
         else:
-            items.append(Item(line, _whole(line)))
+            items.append(Item(shown(line), _whole(line)))
     return Found(items=list({item.name: item for item in items}.values()))
 
 
@@ -216,12 +220,12 @@ def _in_tables(addresses: Sequence[str]) -> Found:
             columns = table_columns(address, table.schema_arrow)
             if columns.sound is None:
                 for row in read_rows(table, columns):
-                    items.setdefault(row.name, Item(row.name, _whole(row.name), row.text))
+                    items.setdefault(row.name, Item(shown(row.name), _whole(row.name), row.text))
             else:
                 counts = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
                 groups += [Group(_whole(address), number, rows) for number, rows in enumerate(counts)]
     if items and groups:
-        given = f"'{addresses[0]}' and {len(addresses) - 1} more Parquet files"
+        given = f"'{shown(addresses[0])}' and {len(addresses) - 1} more Parquet files"
         raise AudioError(given, "all hold sound, or all hold paths", "give them one after the other")
     return Found(items=list(items.values()), groups=groups)
 
@@ -252,7 +256,7 @@ def open_table(address: str) -> Any:
     try:
         return load_extra("pyarrow.parquet", "bulk").ParquetFile(open_store(address).open(""))
     except (OSError, arrow.ArrowInvalid) as error:
-        given = f"'{address}' cannot be read as Parquet ({error})"
+        given = f"'{shown(address)}' cannot be read as Parquet ({error})"
         raise AudioError(given, "one row a recording", "check the file") from error
 
 
@@ -269,7 +273,7 @@ def table_columns(address: str, schema: Any) -> Columns:
         if kind is not None and (kind in (arrow.binary(), arrow.large_binary()) or arrow.types.is_struct(kind)):
             return Columns(name, sound, text)
     if name is None:
-        given = f"'{address}' has the columns {', '.join(schema.names)}"
+        given = f"'{shown(address)}' has the columns {', '.join(schema.names)}"
         valid = f"sound is in a column {' or '.join(SOUND_COLUMNS)}, paths are in {' or '.join(NAME_COLUMNS)}"
         raise AudioError(given, valid, "rename the column")
     return Columns(name, None, text)

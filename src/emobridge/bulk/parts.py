@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from emobridge.bulk.inputs import Item, Part, open_table, read_rows, table_columns
-from emobridge.bulk.stores import Store, open_store
+from emobridge.bulk.stores import Store, open_store, shown
 from emobridge.bundle import load_bundle
 from emobridge.errors import EmobridgeError, OutputError
 from emobridge.judging import Judge, Options, open_judge
@@ -183,7 +183,7 @@ class PartJudge:
             rows = parquet.read_table(io.BytesIO(content))
             keys = list(zip(rows["file"].to_pylist(), rows[DIGEST].to_pylist(), strict=True))
         except (arrow.ArrowInvalid, KeyError) as error:
-            given = f"'{place}' in '{self._work.out}' is no part of a table ({error})"
+            given = f"'{place}' in '{shown(self._work.out)}' is no part of a table ({error})"
             raise OutputError(given, "parts are written whole", "remove it, and start the run again") from error
         starts = [index for index, key in enumerate(keys) if index == 0 or key != keys[index - 1]]
         ends = [*starts[1:], len(keys)][: len(starts)]  # no rows have no start
@@ -212,8 +212,8 @@ class PartJudge:
         assert part.base is not None
         with open_table(part.base) as rows:
             columns = table_columns(part.base, rows.schema_arrow)
-            for row in read_rows(rows, columns, part.group, f"{part.base} {part.group}"):
-                item = Item(row.name, row.name, row.text, None if row.sound else "its row holds no sound")
+            for row in read_rows(rows, columns, part.group, f"{shown(part.base)} {part.group}"):
+                item = Item(shown(row.name), row.name, row.text, None if row.sound else "its row holds no sound")
                 yield _spooled(item, io.BytesIO(row.sound or b""), spool)
 
     def _fetch(self, part: Part, item: Item, spool: Path) -> tuple[Recording, str | None]:

@@ -14,7 +14,7 @@ from typing import Any
 from emobridge.bulk.cluster import cluster, each
 from emobridge.bulk.inputs import Found, Part, find, part, parts_for
 from emobridge.bulk.parts import FAILED, IN_HAND, RESULTS, PartJudge, Work
-from emobridge.bulk.stores import Store, open_store
+from emobridge.bulk.stores import Store, open_store, shown
 from emobridge.bundle import load_bundle
 from emobridge.errors import LabelError, OutputError
 from emobridge.journal import refuse_change
@@ -137,12 +137,12 @@ def _begin(
         stored = int(started.pop("parts"))
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"'{HEADER}' in '{store.address}' is none of a run of bulk ({error})",
+            f"'{HEADER}' in '{shown(store.address)}' is none of a run of bulk ({error})",
             "a run keeps its settings there",
             "choose another place",
         ) from error
     now = {"bulk": FORMAT_VERSION, **settings}
-    refuse_change(store.address, {**started, "parts": stored if parts else None}, {**now, "parts": parts})
+    refuse_change(shown(store.address), {**started, "parts": stored if parts else None}, {**now, "parts": parts})
     return stored
 
 

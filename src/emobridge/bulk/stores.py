@@ -29,6 +29,16 @@ def below(address: str, relative: str) -> str:
     return f"{head}{'' if head.endswith('/') else '/'}{relative}{tail}"
 
 
+def shown(address: str) -> str:
+    """Return an address without what may be secret in it, the part before ``@`` and that after ``?``."""
+    if not is_address(address):
+        return address
+    plain, chained, rest = address.partition("::")
+    scheme, _, place = plain.partition("?")[0].partition("://")
+    head, slash, tail = place.partition("/")
+    return f"{scheme}://{head.rpartition('@')[2]}{slash}{tail}{chained}{shown(rest)}"
+
+
 @dataclass(frozen=True)
 class Store:
     """A file system and a folder in it. Make one with `open_store`.
@@ -129,10 +139,12 @@ class Store:
             raise self._unwritable(relative, error) from error
 
     def _silent(self, error: OSError) -> EmobridgeError:
-        return EmobridgeError(f"'{self.address}' cannot be read ({error})", remedy="check its address and your access")
+        return EmobridgeError(
+            f"'{shown(self.address)}' cannot be read ({error})", remedy="check its address and your access"
+        )
 
     def _unwritable(self, relative: str, error: OSError) -> OutputError:
-        given = f"'{below(self.address, relative)}' cannot be written ({error})"
+        given = f"'{shown(below(self.address, relative))}' cannot be written ({error})"
         return OutputError(given, "the place must be writable", "check its address and your access")
 
 
@@ -161,7 +173,7 @@ def open_store(address: str) -> Store:
 
 def _no_store(address: str, error: Exception) -> EmobridgeError:
     return EmobridgeError(
-        f"'{address}' cannot be opened ({error})",
+        f"'{shown(address)}' cannot be opened ({error})",
         "valid: a path, or an address of pyarrow's or fsspec's file systems",
         "install the package of that file system, such as s3fs or adlfs, or check the address",
     )
