@@ -36,7 +36,8 @@ def shown(address: str) -> str:
     plain, chained, rest = address.partition("::")
     scheme, _, place = plain.partition("?")[0].partition("://")
     head, slash, tail = place.partition("/")
-    return f"{scheme}://{head.rpartition('@')[2]}{slash}{tail}{chained}{shown(rest)}"
+    host = head if chained else head.rpartition("@")[2]
+    return f"{scheme}://{host}{slash}{tail}{chained}{shown(rest)}"
 
 
 @dataclass(frozen=True)
