@@ -5,6 +5,7 @@ so two that make the same part write the same file. A note tells which parts are
 one and the same run has brought its process down, and its recordings are then heard in processes of their own.
 """
 
+import functools
 import hashlib
 import io
 import shutil
@@ -143,7 +144,7 @@ class PartJudge:
             return
         result = Result.from_dict(outcome)
         pieces.heard_s += result.duration_s
-        rows = arrow_table(self._columns(), result.to_rows())
+        rows = arrow_table(self._columns, result.to_rows())
         digests = load_extra("pyarrow", "bulk").repeat(digest or "", len(rows))
         pieces.rows.append(rows.append_column(DIGEST, digests))
 
@@ -162,6 +163,7 @@ class PartJudge:
             self._judge = open_judge(self._work.options)
         return self._judge
 
+    @functools.cached_property
     def _columns(self) -> list[str]:
         """Return the columns of every part's rows: those of a result that has all that the model gives."""
         config = load_bundle(self._work.options.model).config
@@ -199,7 +201,7 @@ class PartJudge:
         elif self._out.state(failed).is_file:
             self._out.remove(failed)
         if pieces.heard or gone or not self._out.state(results).is_file:
-            empty = arrow_table(self._columns(), [])
+            empty = arrow_table(self._columns, [])
             empty = empty.append_column(DIGEST, arrow.array([], arrow.string()))
             rows = arrow.concat_tables([empty, *pieces.rows]).combine_chunks()
             self._out.put(results, parquet_bytes(rows))
