@@ -146,6 +146,8 @@ def measure_memory(given: Path, out: Path, parts: int) -> tuple[Memory, float]:
             time.sleep(1.0)
             done = len(list(out.glob("results/part-*"))) / parts
             sizes = {process: (name, _own_mb(process)) for process, name in _below(run.pid)}
+            if done >= 1.0:  # what processes share counts to those that have not ended yet
+                continue
             workers = sum(size for name, size in sizes.values() if "MapWorker" in name)
             driver = sizes.get(run.pid, ("", 0.0))[1]
             memory.samples.append((done, driver, workers, sum(size for _, size in sizes.values())))
@@ -189,13 +191,12 @@ def make_links(root: Path, files: int) -> None:
         (folder / f"{index % 1000:03}.wav").symlink_to(root.parent / "one.wav")
 
 
-def nothing() -> object:
-    """Return work that is none, to see what a part costs the driver."""
-    return lambda job: None
-
-
 def part_seconds(jobs: int = 300) -> float:
     """Return the seconds that the driver needs for a part, whatever is in it."""
+
+    def nothing() -> Any:
+        return lambda job: None
+
     with cluster(None, 2):
         times_s = []
         for _ in each(["x"] * jobs, nothing, 2):

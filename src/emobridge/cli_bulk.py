@@ -42,7 +42,7 @@ def bulk(
 
     if language is not None and asr is None:
         raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
-    options = Options(None if model is None else model.resolve(), categories, channel, asr, language, threads=1)
+    options = Options(model, categories, channel, asr, language)
     total = run(given, out, options, workers, address, parts, restart)
     if total.failed:
         where = shown(below(out, FAILED))

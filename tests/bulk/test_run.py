@@ -89,14 +89,16 @@ def test_a_second_run_hears_only_what_failed_and_leaves_the_same_files(
     assert files_in(tmp_path / "out") == before
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.usefixtures("recordings")
+@pytest.mark.parametrize("writes", [0, 1, 2, 3, 5, 8])
 def test_a_run_cut_at_any_write_and_started_again_leaves_the_same_files(
-    seed: int, recordings: Path, tmp_path: Path, here: Go, files_in: Files, monkeypatch: pytest.MonkeyPatch
+    writes: int, tmp_path: Path, here: Go, files_in: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every write is one of the two moments that count: before it, nothing of it is there, after it, all of it."""
-    here(recordings, tmp_path / "whole")
+    monkeypatch.chdir(tmp_path)  # the parts, and so the writes, depend on the names
+    here("recordings", "whole")
     put = Store.put
-    left = [1 + 3 * seed]
+    left = [writes]
 
     def cut(store: Store, relative: str, content: bytes) -> None:
         if left[0] == 0:
@@ -107,8 +109,9 @@ def test_a_run_cut_at_any_write_and_started_again_leaves_the_same_files(
     with monkeypatch.context() as patch:
         patch.setattr(Store, "put", cut)
         with pytest.raises(KeyboardInterrupt):
-            here(recordings, tmp_path / "cut")
-    here(recordings, tmp_path / "cut")
+            here("recordings", "cut")
+    here("recordings", "cut")
+
     assert files_in(tmp_path / "cut") == files_in(tmp_path / "whole")
 
 
@@ -210,6 +213,27 @@ def test_output_to_an_address_equals_output_to_a_path(
         assert here(recordings, address).heard == BAD
 
 
+def test_what_a_kill_left_unfinished_goes_and_what_is_not_ours_stays(
+    recordings: Path, tmp_path: Path, here: Go, files_in: Files
+) -> None:
+    here(recordings, tmp_path / "out")
+    before = files_in(tmp_path / "out")
+    (tmp_path / "out" / "results" / ".part-00002.parquet.123").write_text("half")
+    (tmp_path / "out" / "results" / "mine.txt").write_text("mine")
+    here(recordings, tmp_path / "out")
+    assert files_in(tmp_path / "out") == {**before, "results/mine.txt": b"mine"}
+    here(recordings, tmp_path / "out", restart=True)
+    assert files_in(tmp_path / "out") == {**before, "results/mine.txt": b"mine"}
+
+
+def test_places_may_be_relative(recordings: Path, tmp_path: Path, here: Go, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recordings)
+    assert here("0.wav", "table").heard == 1
+    monkeypatch.chdir(tmp_path)
+    assert here("recordings/0.wav", "recordings/table").heard == 1  # another name is another recording
+    assert here("recordings/0.wav", "recordings/table").heard == 0
+
+
 def test_restart_makes_all_again(recordings: Path, tmp_path: Path, here: Go) -> None:
     here(recordings, tmp_path / "out")
     assert here(recordings, tmp_path / "out", restart=True, parts=2).heard == GOOD + BAD
@@ -245,10 +269,16 @@ def test_what_concerns_all_recordings_ends_the_run_in_one_line(
     pyarrow.parquet.write_table(pyarrow.table({"column": [1]}), tmp_path / "odd.parquet")
     with pytest.raises(AudioError, match="column"):
         here(tmp_path / "odd.parquet", tmp_path / "out")
-    (tmp_path / "out" / "results").mkdir(parents=True)
+    pyarrow.parquet.write_table(pyarrow.table({"path": pyarrow.array([], pyarrow.string())}), tmp_path / "no.parquet")
+    with pytest.raises(AudioError, match="holds no recording"):
+        here(tmp_path / "no.parquet", tmp_path / "out")
+    here(recordings / "0.wav", tmp_path / "out")
     (tmp_path / "out" / "results" / "part-00000.parquet").write_text("no table")
     with pytest.raises(EmobridgeError, match="no part of a table"):
-        here(recordings, tmp_path / "out", parts=1)
+        here(recordings / "0.wav", tmp_path / "out")
+    (tmp_path / "out" / "run.json").unlink()
+    with pytest.raises(OutputError, match="holds parts of a table"):
+        here(recordings / "0.wav", tmp_path / "out")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "run.json").write_text("{}")
     with pytest.raises(OutputError, match="another place"):

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -31,6 +32,8 @@ _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 # the same order everywhere.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TOLD = 300  # characters of what Ray says
 logger = logging.getLogger(__name__)
 
 
@@ -133,7 +136,8 @@ def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Any]], workers:
                     raise EmobridgeError(error)
                 yield json.loads(given)
     except ray.exceptions.RayError as error:
-        given = f"the workers could not go on ({' '.join(str(error).split())[:300]})"
+        told = " ".join(_COLOUR.sub("", str(error)).split())[-_TOLD:]  # the reason comes last
+        given = f"the workers could not go on ({told})"
         raise EmobridgeError(given, remedy="start the run again; it goes on where it stopped") from error
 
 

@@ -149,13 +149,13 @@ def _in_folder(given: str) -> Found:
     if not Path(given).exists():
         raise AudioError(f"there is no '{given}'", "a folder, a list, a recording, or Parquet files", "check the path")
     if not Path(given).is_dir():
-        return Found(items=[Item(given, _whole(given))])
+        return Found(items=[Item(given, whole(given))])
     problems = dict(recordings_below(given))
     # Sizes of a part of them tell how much sound there is, well enough to part it.
     sample = sorted(problems)[:: max(1, len(problems) // 1000)]
     sizes = [Path(path).stat().st_size for path in sample if problems[path] is None]
     size_bytes = sum(sizes) * len(problems) // max(1, len(sample))
-    return Found(None, [Item(path, _whole(path), None, problem) for path, problem in problems.items()], (), size_bytes)
+    return Found(None, [Item(path, whole(path), None, problem) for path, problem in problems.items()], (), size_bytes)
 
 
 def _in_store(given: str) -> Found:
@@ -202,7 +202,7 @@ def _listed(given: str) -> Found:
         if not is_address(line) and Path(line).is_dir():
             items += _in_folder(line).items
         else:
-            items.append(Item(shown(line), _whole(line)))
+            items.append(Item(shown(line), whole(line)))
     return Found(items=list({item.name: item for item in items}.values()))
 
 
@@ -220,13 +220,15 @@ def _in_tables(addresses: Sequence[str]) -> Found:
             columns = table_columns(address, table.schema_arrow)
             if columns.sound is None:
                 for row in read_rows(table, columns):
-                    items.setdefault(row.name, Item(shown(row.name), _whole(row.name), row.text))
+                    items.setdefault(row.name, Item(shown(row.name), whole(row.name), row.text))
             else:
                 counts = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
-                groups += [Group(_whole(address), number, rows) for number, rows in enumerate(counts)]
+                groups += [Group(whole(address), number, rows) for number, rows in enumerate(counts)]
     if items and groups:
         given = f"'{shown(addresses[0])}' and {len(addresses) - 1} more Parquet files"
         raise AudioError(given, "all hold sound, or all hold paths", "give them one after the other")
+    if not items and not groups:
+        raise no_recording(shown(addresses[0]))
     return Found(items=list(items.values()), groups=groups)
 
 
@@ -300,6 +302,6 @@ def read_rows(table: Any, columns: Columns, group: int | None = None, unnamed: s
             number += 1
 
 
-def _whole(place: str) -> str:
+def whole(place: str) -> str:
     """Return a place that means the same in every process."""
     return place if is_address(place) else os.path.abspath(place)  # noqa: PTH100

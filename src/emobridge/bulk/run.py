@@ -6,13 +6,14 @@ that was killed at any moment, however often and with however many workers, leav
 
 import functools
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from emobridge.bulk.cluster import cluster, each
-from emobridge.bulk.inputs import Found, Part, find, part, parts_for
+from emobridge.bulk.inputs import Found, Part, find, part, parts_for, whole
 from emobridge.bulk.parts import FAILED, IN_HAND, RESULTS, PartJudge, Work
 from emobridge.bulk.stores import Store, open_store, shown
 from emobridge.bundle import load_bundle
@@ -24,6 +25,8 @@ from emobridge.version import __version__
 
 FORMAT_VERSION = 1
 HEADER = "run.json"
+# A part's files, and what the writers' `put` calls one before it is whole.
+_PART = re.compile(r"\.?part-\d{5}(-\d{5})?(\.parquet)?(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def run(
         "language": options.language,
     }
     planned = part(found, _begin(store, settings, found, parts, restart))
-    work = Work(out, options, uuid.uuid4().hex, __version__, bundle.sha256)
+    everywhere = replace(options, model=None if options.model is None else options.model.absolute(), threads=1)
+    work = Work(whole(out), everywhere, uuid.uuid4().hex, __version__, bundle.sha256)
     with cluster(address, workers) as count:
         total = _make(planned, work, count)
     _remove_strangers(store, planned)
@@ -120,13 +124,14 @@ def _begin(
         OutputError: the run was started with something else.
     """
     if restart:
-        for folder in (RESULTS, FAILED, IN_HAND):
-            for name in store.names(folder):
-                store.remove(name)
+        _remove_strangers(store, ())
         store.remove(HEADER)
     content = store.read(HEADER)
     count = parts or parts_for(len(found.items), found.size_bytes)
     if content is None:
+        if any(_of_a_part(name) for name in store.names(RESULTS)):
+            given = f"'{shown(store.address)}' holds parts of a table, and no '{HEADER}' that tells of what"
+            raise OutputError(given, "a run keeps its settings there", "give --restart, or choose another place")
         for folder in (RESULTS, FAILED, IN_HAND):
             store.make_folder(folder)
         header = {"bulk": FORMAT_VERSION, **settings, "parts": count}
@@ -147,9 +152,14 @@ def _begin(
 
 
 def _remove_strangers(store: Store, planned: Sequence[Part]) -> None:
-    """Remove the parts of recordings that are no longer there."""
+    """Remove the parts that are not planned, those of recordings that have gone, and what a kill left unfinished."""
     names = {one.name for one in planned}
     for folder in (RESULTS, FAILED, IN_HAND):
         for place in store.names(folder):
-            if place.rpartition("/")[2].removesuffix(".parquet") not in names:
+            if _of_a_part(place) and place.rpartition("/")[2].removesuffix(".parquet") not in names:
                 store.remove(place)
+
+
+def _of_a_part(place: str) -> bool:
+    """Return whether a file is one that runs make, and may remove; others in the same place are not theirs."""
+    return _PART.fullmatch(place.rpartition("/")[2]) is not None
