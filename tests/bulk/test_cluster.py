@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -105,7 +106,11 @@ def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
     monkeypatch.undo()
     command = [sys.executable, "-W", "error", "-c", "from emobridge.cli import main; main()", "bulk", str(recordings)]
     command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+    # What Ray leaves behind of a killed run; the names of its sockets have room for a short path alone.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as left,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": left}) as started,
+    ):
         while not list((tmp_path / "cut").glob("results/*.parquet")):
             assert started.poll() is None, started.stderr and started.stderr.read()
             time.sleep(0.01)
