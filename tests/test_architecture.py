@@ -36,17 +36,17 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     in_learning(
-        "attention model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech hub_text "
-        "system weak_teaching"
+        "attention moments model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech "
+        "hub_text system weak_teaching"
     ),
-    in_learning("training evaluation domain"),
+    in_learning("training evaluation domain teaching"),
     in_learning(
-        "recipe requirements grid frozen_texts preparation transcript_sources record report experiment crossvalidation "
-        "export"
+        "overrides recipe requirements grid frozen_texts preparation transcript_sources record report experiment "
+        "crossvalidation export"
     ),
     (
-        *("", "server", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk"),
-        *("cli_bulk", "cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli"),
+        *("", "server", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk", "cli_bulk"),
+        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
     ),
 )
 DOORS = len(LEVELS)

@@ -385,6 +385,12 @@ def test_progress_ends_at_the_end(predictor: Predictor, speech_like: Callable) -
     assert [done_s for done_s, _ in seen] == sorted({done_s for done_s, _ in seen})
 
 
+def test_segments_are_told_once_each_as_they_are_made(predictor: Predictor, speech_like: Callable) -> None:
+    for recording, words in (((spoken(speech_like), RATE_HZ), None), (None, "so sad")):
+        told: list[Segment] = []
+        assert predictor.predict(recording, words, heard=told.extend).segments == tuple(told)
+
+
 def test_segments_hold_plain_values(predictor: Predictor, speech_like: Callable) -> None:
     (segment,) = predictor.predict((speech_like(2.0), RATE_HZ), "so sad").segments
     values = [*segment.probabilities.values(), *segment.dimensions.values(), segment.start_s, segment.end_s]

@@ -113,6 +113,23 @@ def test_a_view_is_the_categories_renormalised_with_its_own_temperature_and_set(
     np.testing.assert_array_equal(four.dimensions, full.dimensions)
 
 
+def test_views_share_one_model_and_say_what_each_alone_says(toy_bundle: Path) -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    whole = Runtime(load_bundle(toy_bundle), threads=1)
+    four = whole.in_view("four")
+    assert four.acoustic is whole.acoustic
+    assert whole.acoustic is not None
+    vectors = whole.acoustic.encode(samples)
+    for shared, view in ((whole, None), (four, "four"), (four.in_view(None), None)):
+        alone = Runtime(load_bundle(toy_bundle), threads=1, view=view)
+        assert shared.categories == alone.categories
+        assert shared.estimate(vectors, None).probabilities.tolist() == (
+            alone.estimate(vectors, None).probabilities.tolist()
+        )
+    with pytest.raises(LabelError, match="view 'five'"):
+        whole.in_view("five")
+
+
 def test_an_unknown_view_is_refused_with_those_there_are(bundle: Bundle) -> None:
     with pytest.raises(LabelError, match=r"view 'for'; the model has the views four; did you mean 'four'\?"):
         Runtime(bundle, view="for")

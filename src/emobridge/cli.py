@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from emobridge import cli_bulk, cli_corpus, cli_learning, cli_listen, cli_report
+from emobridge import cli_bulk, cli_corpus, cli_learning, cli_listen, cli_report, cli_serve
 from emobridge.errors import EmobridgeError, one_line
 from emobridge.version import __version__
 
@@ -170,6 +170,8 @@ def models(
 for command in (
     cli_bulk.bulk,
     cli_listen.listen,
+    cli_serve.serve,
+    cli_serve.serve_key,
     cli_report.report,
     cli_corpus.corpus,
     cli_learning.encode,

@@ -138,7 +138,8 @@ def crossvalidate(
             seeds=numbers,
             grid=asked,
         )
-    _print_report(predictions, chosen, out)
+    result = load_extra("emobridge.learning.record", "train").result_folder(out, leave_corpus_out)
+    _print_report(predictions, chosen, result)
     if export_to is not None:
         export(crossvalidation.first_training(chosen, predictions, out), export_to)
 

@@ -9,6 +9,7 @@ EmobridgeError
 ├── RecipeError        a recipe with an unknown key or a value out of range
 ├── ResultError        a file of results that cannot be read
 ├── OutputError        a result that cannot be written where it was asked for
+├── SettingsError      a setting of the service that is unknown, or out of range, or that contradicts another
 └── MissingExtraError  an optional part of emobridge that is not installed
 """
 
@@ -66,6 +67,10 @@ class ResultError(EmobridgeError):
 
 class OutputError(EmobridgeError):
     """A result that cannot be written where it was asked for."""
+
+
+class SettingsError(EmobridgeError):
+    """A setting of the service that is unknown, or out of range, or that contradicts another."""
 
 
 class MissingExtraError(EmobridgeError):

@@ -4,8 +4,9 @@ Design: a recording is read in blocks, once to find out who speaks when and once
 memory; between the two stand turns alone, wherever they come from.
 """
 
+import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emobridge.alignment import PlacedWord, place_words
@@ -42,6 +43,16 @@ class Predictor:
         self.runtime = Runtime(bundle, threads, view)
         self._detector = SpeechDetector()
 
+    def in_view(self, view: str | None) -> "Predictor":
+        """Return this model in another view of its categories; the two share what is in memory.
+
+        Raises:
+            LabelError: the bundle has no such view.
+        """
+        other = copy.copy(self)
+        other.runtime = self.runtime.in_view(view)
+        return other
+
     def predict(
         self,
         recording: Recording | None,
@@ -49,17 +60,19 @@ class Predictor:
         speakers: Speakers | None = None,
         channel: int | None = None,
         progress: Callable[[float, float], None] | None = None,
+        heard: Callable[[Sequence[Segment]], None] | None = None,
     ) -> Result:
         """Return what is heard and read in a recording, utterance by utterance.
 
         Args:
-            recording: a file, or samples (N,) or (N, channels) with their rate in Hz; None judges the transcript
-                alone: span by span where it has times, else as one segment from 0 to 0 s.
+            recording: a file, samples (N,) or (N, channels) with their rate in Hz, or a `Source`; None judges the
+                transcript alone: span by span where it has times, else as one segment from 0 to 0 s.
             transcript: the words: a `str` is the text itself, a `Path` is a file; None where there are none.
             speakers: who speaks when: a `Path` to an RTTM file, or turns; ``"channels"``, one speaker a channel; how
                 many speak, told apart by voice; None leaves it to the transcript.
             channel: the channel to hear, counted from 1; None mixes them down.
             progress: called now and then with the seconds done and the seconds in all.
+            heard: called with segments as they become final, each once; in order of time within a channel.
 
         Raises:
             AudioError: the recording cannot be read, or has one channel where it should have one a speaker.
@@ -75,12 +88,14 @@ class Predictor:
                 raise AudioError("neither a recording nor a transcript was given", remedy="give one of them, or both")
             name = file_name(transcript) if isinstance(transcript, Path) else "text"
             segments = _read_alone(hearing, words)
+            if heard is not None:
+                heard(segments)
             return hearing.conclude(name, segments[-1].end_s, segments, warnings)
         source = open_source(recording)
         meter = _Meter(progress, source.duration_s)
         planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned)
         plan = planner.plan(speakers, channel)
-        segments = self._judged(hearing, source, plan, words, meter)
+        segments = self._judged(hearing, source, plan, words, meter, heard)
         duration_s = max(source.duration_s, *(segment.end_s for segment in segments))
         meter.show(1.0)
         return hearing.conclude(source.name, duration_s, segments, [*warnings, *plan.warnings])
@@ -100,7 +115,13 @@ class Predictor:
         return Stream(Hearing(self.runtime, self._detector, reads=False), self._detector, sample_rate_hz, every_s, keep)
 
     def _judged(
-        self, hearing: Hearing, source: Source, plan: Plan, words: Transcript | None, meter: "_Meter"
+        self,
+        hearing: Hearing,
+        source: Source,
+        plan: Plan,
+        words: Transcript | None,
+        meter: "_Meter",
+        heard: Callable[[Sequence[Segment]], None] | None,
     ) -> list[Segment]:
         """Return the segments of all turns of a plan, by start."""
         rate_hz = self.bundle.config.sample_rate_hz
@@ -110,7 +131,10 @@ class Predictor:
             stretches = [(turn.start_s, turn.end_s) for turn in part.turns]
             sounds = cut_out(source.blocks(rate_hz, part.channel), stretches, rate_hz)
             for turn, sound in zip(part.turns, sounds, strict=True):
-                segments += hearing.judge(turn.speaker, sound, next(placed))
+                judged = hearing.judge(turn.speaker, sound, next(placed))
+                if heard is not None:
+                    heard(judged)
+                segments += judged
                 meter.judged((number + turn.end_s / source.duration_s) / len(plan.parts))
         return sorted(segments, key=lambda segment: (segment.start_s, segment.end_s))
 

@@ -4,6 +4,7 @@ Design: one inference path. Every estimate is a batch of one at its exact length
 single file gives; nothing random, so that the same input gives the same bits.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge import encoders
-from emobridge.bundle import FUSION_GRAPH, Bundle, NamedEncoderConfig
+from emobridge.bundle import FUSION_GRAPH, Bundle, NamedEncoderConfig, ViewConfig
 from emobridge.encoders.base import AcousticEncoder, LinguisticEncoder, TokenVectors
 from emobridge.errors import BundleError, LabelError, nearest
 from emobridge.graphs import RESTORE, Graph
@@ -63,17 +64,23 @@ class Runtime:
 
     def __init__(self, bundle: Bundle, threads: int | None = None, view: str | None = None) -> None:
         config = bundle.config
-        if view is not None and view not in config.views:
-            valid = f"the model has the views {', '.join(config.views) or 'none'}"
-            raise LabelError(f"view '{view}'", valid, nearest(view, config.views) or "leave it out for all categories")
         self.bundle = bundle
-        self._view = None if view is None else config.views[view]
-        self.categories = config.categories if self._view is None else self._view.categories
+        self._view, self.categories = _view(bundle, view)
         self.dimensions = tuple(dimension.name for dimension in config.dimensions)
         self.acoustic = _acoustic_encoder(bundle, threads)
         self.linguistic = _linguistic_encoder(bundle, threads)
         heads = {"logits": config.categories, "dimensions": config.dimensions, "distance": config.distance_threshold}
         self._fusion = Graph(bundle.path / FUSION_GRAPH, tuple(name for name, head in heads.items() if head), threads)
+
+    def in_view(self, view: str | None) -> "Runtime":
+        """Return this runtime in another view of the categories; the two share their graphs.
+
+        Raises:
+            LabelError: the bundle has no such view.
+        """
+        other = copy.copy(self)
+        other._view, other.categories = _view(self.bundle, view)
+        return other
 
     def estimate(
         self,
@@ -153,6 +160,17 @@ class Runtime:
             given = f"graph '{self._fusion.path}' gives '{name}' of shape {values.shape}"
             raise BundleError(given, f"config.json announces (1, {size})", RESTORE)
         return cast("NDArray[np.float32]", values[0])
+
+
+def _view(bundle: Bundle, name: str | None) -> tuple[ViewConfig | None, tuple[str, ...]]:
+    """Return the view of this name and its categories; None and all of them for None."""
+    views = bundle.config.views
+    if name is None:
+        return None, bundle.config.categories
+    if name not in views:
+        valid = f"the model has the views {', '.join(views) or 'none'}"
+        raise LabelError(f"view '{name}'", valid, nearest(name, views) or "leave it out for all categories")
+    return views[name], views[name].categories
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

@@ -13,7 +13,6 @@ from emobridge.audio import BLOCK_S, probe, read_blocks
 from emobridge.decoding import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
 from emobridge.errors import AudioError
 
-Recording = str | Path | tuple[NDArray[Any], int]
 Samples = NDArray[np.float32]
 
 
@@ -34,13 +33,18 @@ class Source:
     blocks: Callable[[int, int | None], Iterator[Samples]]
 
 
+Recording = str | Path | tuple[NDArray[Any], int] | Source
+
+
 def open_source(recording: Recording) -> Source:
-    """Open a file, or samples (N,) or (N, channels) with their rate in Hz.
+    """Open a file, or samples (N,) or (N, channels) with their rate in Hz; what is open already stays as it is.
 
     Raises:
         AudioError: it cannot be read; what is wrong further on in a file comes up as its blocks are read.
         MissingExtraError: the format of the file needs the extra [media].
     """
+    if isinstance(recording, Source):
+        return recording
     if isinstance(recording, tuple):
         columns, rate_hz = _columns(*recording), recording[1]
         return Source(

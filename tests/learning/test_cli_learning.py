@@ -63,6 +63,21 @@ def test_from_recipe_to_predictions_on_the_command_line(
     assert json.loads(output)["model"]["name"] == "mine"
 
 
+def test_the_result_of_corpora_left_out_has_a_folder_of_its_own(
+    run: Command, recipe: Path, toy_table: Path, tmp_path: Path
+) -> None:
+    other = toy_table.with_name("other.csv")
+    other.write_text(toy_table.read_text(encoding="utf-8"), encoding="utf-8")
+    corpora = f"data.corpora=[{{name='table:{toy_table}'}}, {{name='table:{other}'}}]"
+    short = ("--set", corpora, "--set", "training.steps=1", "--fold", 1)
+    status, output, _ = run("crossvalidate", recipe, "--out", tmp_path / "run", "--leave-corpus-out", *short)
+    assert status == 0
+    page = tmp_path / "run" / "corpora-left-out" / "report.html"
+    assert json.loads(output.splitlines()[-1])["page"] == str(page)
+    assert page.exists()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir() if path.is_dir()) == ["corpora-left-out", "mine"]
+
+
 IEMOCAP = """
 name = "iemocap"
 [data]

@@ -21,13 +21,18 @@ from emobridge.learning import experiment
 from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, train
-from emobridge.learning.recipe import override, parse_recipe
+from emobridge.learning.overrides import override
+from emobridge.learning.recipe import Recipe, parse_recipe
+from emobridge.learning.record import result_folder
+from emobridge.learning.report.facts import read_facts
+from emobridge.learning.report.pages import report_of_run
 
 KILL = """
 import json, os, signal, sys, torch
 from pathlib import Path
 from emobridge.learning.crossvalidation import crossvalidate
-from emobridge.learning.recipe import override, parse_recipe
+from emobridge.learning.overrides import override
+from emobridge.learning.recipe import parse_recipe
 torch.set_num_threads(1)
 def report(what, done, total):
     if (what, done) == ("toy, train fold-2", 3):
@@ -105,26 +110,48 @@ def test_a_folder_of_another_recipe_is_refused(toy_run: Any, tmp_path: Path, key
         crossvalidate(parse_recipe(values), None, tmp_path / "run", [1])
 
 
-def test_a_corpus_left_out_is_predicted_whole_stored_and_not_done_again(
-    write_toy_table: Callable[..., Path],
-    toy_values: Callable[..., dict[str, Any]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def of_two_corpora(
+    write_toy_table: Callable[..., Path], toy_values: Callable[..., dict[str, Any]], tmp_path: Path
+) -> Recipe:
     tables = [write_toy_table(tmp_path / name).rename(tmp_path / name / f"{name}.csv") for name in ("one", "two")]
     values = toy_values()
     values["data"]["corpora"] = [{"name": f"table:{table}"} for table in tables]
     values["training"]["steps"] = 1
-    recipe = parse_recipe(values)
-    found = crossvalidate(recipe, None, tmp_path / "run", leave_corpus_out=True)
+    return parse_recipe(values)
+
+
+def test_a_corpus_left_out_is_predicted_whole_stored_and_not_done_again(
+    of_two_corpora: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = crossvalidate(of_two_corpora, None, tmp_path / "run", leave_corpus_out=True)
     for name in ("table-one", "table-two"):
         mine = found.select(found.folds == f"without-{name}")
         assert set(mine.corpora) == {name}
         assert len(set(mine.ids)) == len(mine) == 36
         assert_equal(mine, Predictions.read(tmp_path / "run" / "toy" / f"without-{name}" / PREDICTIONS))
     monkeypatch.setattr(experiment, "train_system", no_training)
-    again = crossvalidate(recipe, None, tmp_path / "run", [2], leave_corpus_out=True)
+    again = crossvalidate(of_two_corpora, None, tmp_path / "run", [2], leave_corpus_out=True)
     assert_equal(again, found.select(found.corpora == "table-two"))
+
+
+def test_folds_of_speakers_and_of_corpora_share_a_folder_and_each_keeps_its_result(
+    of_two_corpora: Recipe, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    within = crossvalidate(of_two_corpora, None, run, [1])
+    kept = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    outside = crossvalidate(of_two_corpora, None, run, leave_corpus_out=True)
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == kept
+    left_out = result_folder(run, leave_corpus_out=True)
+    both = {run: (within, ["fold-1"]), left_out: (outside, ["without-table-one", "without-table-two"])}
+    for folder, (found, folds) in both.items():
+        assert_equal(Predictions.read(folder / PREDICTIONS), found)
+        facts = read_facts(folder)
+        assert list(facts.folds) == folds
+        assert list(facts.costs) == [f"toy/{fold}" for fold in folds]
+        report_of_run(folder, resamples=2)
+        assert (folder / "report.html").exists()
 
 
 def test_a_recipe_of_one_corpus_leaves_none_out(toy_run: Any, tmp_path: Path) -> None:

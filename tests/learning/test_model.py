@@ -15,7 +15,8 @@ from torch import Tensor
 from emobridge.errors import RecipeError
 from emobridge.learning.attention import MultiHeadAttention
 from emobridge.learning.losses import MultiTaskLoss
-from emobridge.learning.model import Fusion, FusionConfig, FusionModel, Modality, Pool, Pooling, common_time_line
+from emobridge.learning.model import Fusion, FusionConfig, FusionModel, Pool, Pooling
+from emobridge.learning.moments import Modality, TimeLine, common_time_line
 
 CONFIG = FusionConfig.sized(
     16,
@@ -49,6 +50,12 @@ def modality(*lengths: int, positions: list[list[float]] | None = None) -> Modal
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     vectors = torch.where(mask, torch.arange(1.0, max(lengths) + 1), 99.0)[:, :, None]
     return Modality(vectors, mask, mask.any(dim=1), None if positions is None else torch.tensor(positions))
+
+
+def read(modalities: list[Modality], timeline: TimeLine) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """Each modality's vectors on the time line, and whether there are any; and the number of steps."""
+    places, total = common_time_line(modalities, timeline)
+    return [(place.read(each.vectors), place.real) for place, each in zip(places, modalities, strict=True)], total
 
 
 # --- configuration
@@ -162,38 +169,38 @@ def test_statistics_pooling_hears_the_spread_that_attention_pooling_does_not() -
 
 def test_the_common_time_line_reads_both_modalities_at_the_same_moments() -> None:
     acoustic, linguistic = modality(6), modality(3, positions=[[0.1, 0.2, 0.9]])
-    (heard, read), total = common_time_line([acoustic, linguistic], "common")
+    (heard, said), total = read([acoustic, linguistic], "common")
     assert total.tolist() == [6]
     assert heard[0][0, :, 0].tolist() == [1, 2, 3, 4, 5, 6]
-    assert read[0][0, :, 0].tolist() == [1, 2, 2, 3, 3, 3]  # moments 1/12, 3/12, ... 11/12
+    assert said[0][0, :, 0].tolist() == [1, 2, 2, 3, 3, 3]  # moments 1/12, 3/12, ... 11/12
     assert heard[1].all()
-    assert read[1].all()
+    assert said[1].all()
 
 
 def test_a_text_longer_than_the_sound_stretches_the_sound() -> None:
     acoustic, linguistic = modality(2), modality(5, positions=[[0.1, 0.3, 0.5, 0.7, 0.9]])
-    (heard, read), _ = common_time_line([acoustic, linguistic], "common")
+    (heard, said), _ = read([acoustic, linguistic], "common")
     assert heard[0][0, :, 0].tolist() == [1, 1, 2, 2, 2]
-    assert read[0][0, :, 0].tolist() == [1, 2, 3, 4, 5]
+    assert said[0][0, :, 0].tolist() == [1, 2, 3, 4, 5]
 
 
 def test_the_padded_time_line_lays_index_beside_index() -> None:
     acoustic, linguistic = modality(5), modality(3, positions=[[0.1, 0.2, 0.9]])
-    (heard, read), _ = common_time_line([acoustic, linguistic], "padded")
+    (heard, said), _ = read([acoustic, linguistic], "padded")
     assert heard[0][0, :, 0].tolist() == [1, 2, 3, 4, 5]
-    assert read[0][0, :, 0].tolist() == [1, 2, 3, 0, 0]
-    assert read[1][0].tolist() == [True, True, True, False, False]
+    assert said[0][0, :, 0].tolist() == [1, 2, 3, 0, 0]
+    assert said[1][0].tolist() == [True, True, True, False, False]
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=4))
 def test_the_time_line_keeps_order_and_skips_nothing_of_the_longer_modality(lengths: list[tuple[int, int]]) -> None:
     frames, tokens = zip(*lengths, strict=True)
     spread = [[(index + 0.5) / count for index in range(max(tokens))] for count in tokens]
-    (heard, read), total = common_time_line([modality(*frames), modality(*tokens, positions=spread)], "common")
+    (heard, said), total = read([modality(*frames), modality(*tokens, positions=spread)], "common")
     for item, (n_frames, n_tokens) in enumerate(lengths):
         steps = int(total[item])
         assert steps == max(n_frames, n_tokens)
-        for (vectors, mask), count in ((heard, n_frames), (read, n_tokens)):
+        for (vectors, mask), count in ((heard, n_frames), (said, n_tokens)):
             indices = vectors[item, :steps, 0]
             assert mask[item].sum() == steps
             assert indices.diff().min() >= 0 if steps > 1 else True

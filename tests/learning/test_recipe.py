@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.errors import RecipeError
-from emobridge.learning.recipe import Recipe, override, parse_recipe, read_recipe
+from emobridge.learning.overrides import override
+from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
 
 PACKAGED = sorted(
     file.name.removesuffix(".toml")

@@ -1,5 +1,7 @@
 """Attention blocks of the network, which export to ONNX."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -35,6 +37,49 @@ class MultiHeadAttention(nn.Module):
 
     def _split(self, vectors: Tensor) -> Tensor:
         return vectors.reshape(*vectors.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, T, D / heads)
+
+
+class BridgeAttention(nn.Module):
+    """`MultiHeadAttention` of queries that are the same for every item, which computes no keys and no values.
+
+    Exact algebra: a score is linear in what is attended to, so each query and the keys' map fold into one vector; and
+    the values' map comes after the weighted mean of what it would have mapped. Where the mean over the queries is all
+    that is wanted, it is taken of their weights.
+
+    Args:
+        width, heads: as for `MultiHeadAttention`, of which it has the weights.
+        averaged: whether one vector is given, the mean over the queries.
+    """
+
+    def __init__(self, width: int, heads: int, averaged: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.averaged = averaged
+        self.scale = (width // heads) ** -0.5
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, query: Tensor, key: Tensor, counts: Tensor, read: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return (B, Q, D), Q = 1 if averaged.
+
+        Args:
+            query: (Q, D).
+            key: (B, T, D).
+            counts: (B, T), how many times each key stands there; 0 = not at all.
+            read: from weights (B, heads x Q, T) of the keys to the weighted means (B, heads x Q, D) of the values.
+        """
+        batch, length, width = key.shape
+        asked = self.scale * self.query(query).reshape(-1, self.heads, width // self.heads).transpose(0, 1)
+        weight, bias = (each.reshape(self.heads, width // self.heads, -1) for each in (self.key.weight, self.key.bias))
+        folded, constant = (asked @ weight).flatten(0, 1), (asked @ bias).flatten()  # (heads x Q, D) and (heads x Q)
+        scores = functional.linear(key, folded, constant).transpose(1, 2)
+        repeated = torch.where(counts > 0, counts.clamp(min=1.0).log(), MASKED_SCORE)
+        weights = (scores + repeated[:, None]).softmax(dim=2)
+        if self.averaged:
+            weights = weights.reshape(batch, self.heads, -1, length).mean(dim=2)
+        means = read(weights).reshape(batch, self.heads, -1, width).transpose(0, 1)  # (heads, B, Q, D)
+        maps = self.value.weight.reshape(self.heads, -1, width).transpose(1, 2)  # (heads, D, D / heads)
+        mixed = (means.flatten(1, 2) @ maps).reshape(self.heads, batch, -1, width // self.heads)
+        return self.out(mixed.permute(1, 2, 0, 3).flatten(2) + self.value.bias)  # type: ignore[no-any-return]
 
 
 class FeedForward(nn.Sequential):

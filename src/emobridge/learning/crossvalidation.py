@@ -17,7 +17,8 @@ from emobridge.learning.hub_encoders import HubConfig
 from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.preparation import Parts, Prepared, encode_corpora, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.record import write_experiment
+from emobridge.learning.record import result_folder, write_experiment
+from emobridge.learning.storage import make_folder
 from emobridge.learning.transcript_sources import table_digest, with_transcripts
 
 
@@ -33,7 +34,7 @@ def crossvalidate(
     seeds: Sequence[int] | None = None,
     grid: Grid | None = None,
 ) -> Predictions:
-    """Run every variant of a recipe on every fold and return all predictions, which are also stored below ``out``.
+    """Run every variant of a recipe on every fold and return all predictions, which are also stored (`result_folder`).
 
     Confidence is that of the view of each corpus's categories, fitted on the held-out speakers of all these folds but
     the tested ones (`in_own_views`).
@@ -53,7 +54,7 @@ def crossvalidate(
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     planned = Plan(chosen) if grid is None else plan(grid, chosen)
     asked = list(dict.fromkeys(seeds or [chosen.seed]))
-    found = []
+    found, result = [], result_folder(out, leave_corpus_out)
     known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
     recipes = {name: planned.recipe.variant(name) for name in (chosen.name, *planned.recipe.variants)}
     for variant, varied in recipes.items():
@@ -65,15 +66,15 @@ def crossvalidate(
         parted = _chosen_folds(prepared, folds, leave_corpus_out)
         if variant == chosen.name:
             # Of folds that leave a corpus out there is nothing to audit: they test on what they never trained on.
-            SplitRecord(() if leave_corpus_out else prepared.audits, tuple(allow_leaks)).write(out)
+            SplitRecord(() if leave_corpus_out else prepared.audits, tuple(allow_leaks)).write(make_folder(result))
             told = None if grid is None else {"name": grid.name, **planned.to_dict()}
-            write_experiment(out, chosen, prepared, [parts.name for parts in parted], asked, told)
+            write_experiment(result, chosen, prepared, [parts.name for parts in parted], asked, told)
         start = Start.of(varied, data, out, report, allow_leaks)
         for seed in asked:
             seeded = _Seeded.of(varied, variant, seed, chosen.seed, out)
             found += seeded.run(prepared, parted, start, report)
     whole = Predictions.concatenate(found)
-    whole.write(out / PREDICTIONS, {"recipe": chosen.name})
+    whole.write(result / PREDICTIONS, {"recipe": chosen.name})
     return whole
 
 

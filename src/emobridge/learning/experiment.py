@@ -32,6 +32,7 @@ from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import cost_since, run_record
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
+from emobridge.learning.teaching import Opinion, mean_weights, with_opinion
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
@@ -39,6 +40,7 @@ from emobridge.learning.training.loop import train as train_system
 PREDICTIONS = "predictions.parquet"
 HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
 RUN = "run.json"
+TEACHER = "teacher"  # and its number: folder, in a fold's, of a training that this one learns from
 START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
 
 
@@ -132,7 +134,7 @@ def run_fold(
     if started is not None and isinstance(system.linguistic, MinilmEncoder):
         system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
     examples = with_read_texts(system, examples, report)
-    setup = replace(setup, examples=examples)
+    setup = replace(setup, examples=_taught(fold, system, prepared, examples, start, report))
     resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
@@ -142,6 +144,23 @@ def run_fold(
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost_since(start_s, resumed)))
     predictions.write(stored, fold.metadata)
     return predictions
+
+
+def _taught(
+    fold: "_Fold", system: EmotionSystem, prepared: Prepared, examples: Examples, start: "Start | None", report: Report
+) -> Examples:
+    """Return the examples with the teachers' part in the labels, and give ``system`` the mean of their weights."""
+    opinions, states = [], []
+    for number, teacher in enumerate(fold.recipe.teachers, start=1):
+        folder = fold.folder / f"{TEACHER}-{number}"
+        run_fold(teacher, folder.name, prepared, fold.parts, folder, start, of_variant(report, folder.name))
+        taught_by, read, _ = trained(teacher, prepared, folder, report)
+        opinions.append(Opinion.of(taught_by, read, fold.parts.train))
+        states.append(taught_by.state_dict())
+    if fold.recipe.teaching is None:
+        return examples
+    system.load_state_dict(mean_weights(states), strict=True)
+    return with_opinion(examples, fold.parts.train, Opinion.mean(opinions), fold.recipe.teaching.share)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The network: an acoustic and a linguistic sequence in, category logits and dimensions out.
 
-Reads top to bottom: configuration, one modality refined, the common time line, pooling, the model.
+Reads top to bottom: configuration, one modality refined, pooling, kinds of fusion, the model.
 Design choices:
 - Missing is normal: the content of padding and of hidden modalities is replaced before the first layer, so that it has
   no influence on outputs or gradients, whatever it holds.
@@ -10,20 +10,20 @@ Design choices:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
 
 from emobridge.errors import RecipeError, nearest
-from emobridge.learning.attention import MultiHeadAttention, SelfAttentionLayer, attention_mask
+from emobridge.learning.attention import BridgeAttention, MultiHeadAttention, SelfAttentionLayer, attention_mask
+from emobridge.learning.moments import Modality, Place, TimeLine, common_time_line
 
 Fusion = Literal["bridge_crossed", "bridge", "cross", "concat", "recurrent"]
 Pooling = Literal["mean", "attention", "statistics"]
-TimeLine = Literal["common", "padded"]
 
 MODALITIES = ("acoustic", "linguistic")  # their order everywhere: inputs, presence flags, groups
-OUTSIDE = 1e4  # position of a token that is not there: never the nearest
 
 
 @dataclass(frozen=True)
@@ -181,55 +181,6 @@ class Head(nn.Sequential):
         super().__init__(*hidden, nn.Linear(width, outputs))
 
 
-@dataclass(frozen=True)
-class Modality:
-    """One modality inside the model.
-
-    Attributes:
-        vectors: (B, T, width).
-        mask: (B, T), True = real; all False where the modality is absent.
-        present: (B,).
-        positions: (B, T) in [0, 1], when each vector is, as a share of the utterance; None: evenly spread.
-    """
-
-    vectors: Tensor
-    mask: Tensor
-    present: Tensor
-    positions: Tensor | None = None
-
-    def at(self, steps: Tensor, total: Tensor, timeline: TimeLine) -> tuple[Tensor, Tensor]:
-        """Return vectors (B, T, width) at ``steps`` (T,) of a line of ``total`` (B,) real steps, and their mask."""
-        own = self.mask.sum(dim=1)[:, None]
-        if timeline == "padded":
-            index, real = steps.expand(own.shape[0], -1), steps < own
-        elif self.positions is None:
-            # Step j lies at (j + 0.5) / total; in whole numbers, so that no rounding moves it to a neighbour.
-            index, real = (2 * steps + 1) * own // (2 * total[:, None]), (steps < total[:, None]) & (own > 0)
-        else:
-            positions = torch.where(self.mask, self.positions, OUTSIDE)[:, None, :]
-            distances = ((steps + 0.5) / total[:, None])[:, :, None] - positions  # (B, T, T_l)
-            index, real = distances.abs().argmin(dim=2), (steps < total[:, None]) & (own > 0)
-        index = index.clamp(max=self.mask.shape[1] - 1)[:, :, None].expand(-1, -1, self.vectors.shape[2])
-        return torch.where(real[:, :, None], self.vectors.gather(1, index), 0.0), real
-
-
-def common_time_line(modalities: Sequence[Modality], timeline: TimeLine) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """Read every modality at the same moments of the utterance.
-
-    An item has as many steps as the longest of its present modalities; step j of n lies at (j + 0.5) / n.
-
-    Returns:
-        For each modality its vectors (B, T, width) and mask (B, T) on the time line; and the number of steps (B,).
-    """
-    counts = [modality.mask.sum(dim=1) for modality in modalities]
-    total = torch.stack(counts).amax(dim=0).clamp(min=1)
-    # Not max(): when the graph is exported it would be taken once, for the example's sizes.
-    first, last = modalities[0].mask.shape[1], modalities[-1].mask.shape[1]
-    longest = (first + last + abs(first - last)) // 2
-    steps = torch.arange(longest, device=total.device)
-    return [modality.at(steps, total, timeline) for modality in modalities], total
-
-
 def _each(config: FusionConfig, build: Callable[[], nn.Module]) -> nn.ModuleList:
     return nn.ModuleList(build() for _ in range(config.modalities))
 
@@ -255,31 +206,33 @@ class BridgeFusion(nn.Module):
         self.tokens = nn.ParameterList(
             nn.Parameter(torch.randn(config.bridge_tokens, config.width)) for _ in range(config.modalities)
         )
-        self.attentions = _each(config, lambda: MultiHeadAttention(config.width, config.heads))
+        averaged = config.pooling == "mean"
+        self.attentions = _each(config, lambda: BridgeAttention(config.width, config.heads, averaged))
         self.pools = _each(config, lambda: Pool(config.width, config.pooling))
 
     def forward(self, modalities: Sequence[Modality]) -> Tensor:
         """Return (B, width)."""
-        keys = [(each.vectors, each.mask) for each in modalities]
-        values = [each.vectors for each in modalities]
         if self.crossed:
-            keys, values = self._crossed(modalities)
+            others, (places, _) = modalities[::-1], common_time_line(modalities, self.timeline)
+        else:
+            others, places = modalities, [common_time_line([each], "padded")[0][0] for each in modalities]
         groups = []
-        for tokens, attention, pool, (key, mask), value in zip(
-            self.tokens, self.attentions, self.pools, keys, values, strict=True
+        for number, (own, other, tokens, attention, pool) in enumerate(
+            zip(modalities, others, self.tokens, self.attentions, self.pools, strict=True)
         ):
-            gathered = attention(tokens.expand(key.shape[0], -1, -1), key, value, mask)  # (B, L, width)
+            read = partial(self._read, own, other, places[number], places[-1 - number])
+            gathered = attention(tokens, own.vectors, places[number].counts, read)  # (B, L or 1, width)
             groups.append(pool(gathered, torch.ones_like(gathered[:, :, 0], dtype=torch.bool)))
         return mean_of_present(groups, modalities)
 
-    def _crossed(self, modalities: Sequence[Modality]) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
-        aligned, _ = common_time_line(modalities, self.timeline)
-        others = list(reversed(modalities))
-        values = [
-            torch.where(other.present[:, None, None], crossed, own)  # alone, a modality borrows its own values
-            for other, (crossed, _), (own, _) in zip(others, reversed(aligned), aligned, strict=True)
-        ]
-        return aligned, values
+    @staticmethod
+    def _read(own: Modality, other: Modality, place: Place, across: Place, weights: Tensor) -> Tensor:
+        """Return means (B, W, width) of the values, for weights (B, W, T) of the keys, which are ``own`` vectors."""
+        borrowed = weights @ own.vectors
+        if other is own:
+            return borrowed
+        crossed = weights @ place.beside(across) @ other.vectors
+        return torch.where(other.present[:, None, None], crossed, borrowed)  # alone, it borrows its own values
 
 
 class CrossFusion(nn.Module):
@@ -328,8 +281,9 @@ class RecurrentFusion(nn.Module):
 
     def forward(self, modalities: Sequence[Modality]) -> Tensor:
         """Return (B, width)."""
-        aligned, total = common_time_line(modalities, self.timeline)
-        states, _ = self.recurrent(torch.cat([vectors for vectors, _ in aligned], dim=2))
+        places, total = common_time_line(modalities, self.timeline)
+        aligned = [place.read(each.vectors) for place, each in zip(places, modalities, strict=True)]
+        states, _ = self.recurrent(torch.cat(aligned, dim=2))
         last = (total - 1)[:, None, None].expand(-1, 1, states.shape[2])
         return states.gather(1, last)[:, 0]  # type: ignore[no-any-return]
 

@@ -24,7 +24,10 @@ from emobridge.learning.hub_speech import HubAcousticConfig
 from emobridge.learning.hub_text import HubLinguisticConfig
 from emobridge.learning.minilm import DIMENSION, MinilmConfig
 from emobridge.learning.modality_masking import ModalityMasking
-from emobridge.learning.model import Fusion, FusionConfig, Pooling, TimeLine
+from emobridge.learning.model import Fusion, FusionConfig, Pooling
+from emobridge.learning.moments import TimeLine
+from emobridge.learning.overrides import override, toml_value
+from emobridge.learning.teaching import TeachingConfig
 from emobridge.learning.training.loop import LossConfig, TrainingConfig
 
 _NOT_DECIDING = frozenset({"name", "description", "variants", "published", "transcripts"})
@@ -109,6 +112,7 @@ class Recipe:
         acoustic, linguistic: the encoders; a section that is absent leaves the modality out, one with the key
             ``encoder`` names a public encoder, any other one describes our own.
         variants: name -> overrides (``"section.key" = value``): further systems on the same folds, to compare.
+        teaching: other trainings of this recipe, that it learns from.
         licence: of the weights that come out; the strictest of the corpora's.
         seed: of everything random.
         published: figures to stand beside ours in the report.
@@ -129,6 +133,7 @@ class Recipe:
     loss: LossConfig = field(default_factory=LossConfig)
     masking: ModalityMasking = field(default_factory=ModalityMasking)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    teaching: TeachingConfig | None = None
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     published: tuple[Published, ...] | None = None
@@ -181,14 +186,22 @@ class Recipe:
         """
         if name == self.name:
             return self
-        values = self.to_dict()
-        values.pop("variants")
-        for key, value in self.variants[name].items():
-            override(values, key, value)
-        varied = _validated(values)
+        varied = self._with(self.variants[name], without=("variants",))
         acoustic = varied.acoustic if "acoustic" in varied.modalities else None
         linguistic = varied.linguistic if "linguistic" in varied.modalities else None
         return replace(varied, acoustic=acoustic, linguistic=linguistic)
+
+    @property
+    def teachers(self) -> tuple["Recipe", ...]:
+        """The recipes that are trained first, for this one to learn from (`TeachingConfig`); often none."""
+        own = () if self.teaching is None else self.teaching.teachers
+        return tuple(self._with(overrides, without=("variants", "teaching")) for overrides in own)
+
+    def _with(self, overrides: Mapping[str, Any], without: Sequence[str]) -> "Recipe":
+        values = {key: value for key, value in self.to_dict().items() if key not in without}
+        for key, value in overrides.items():
+            override(values, key, value)
+        return _validated(values)
 
     def shapes(self, public: Mapping[str, VectorShape]) -> dict[str, VectorShape]:
         """Return what each encoder gives, by modality; ``public`` tells it of the public ones."""
@@ -251,7 +264,7 @@ def read_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         key, separator, value = text.partition("=")
         if not separator:
             raise RecipeError(f"--set '{text}'", "valid: key.key=value", "for example --set training.steps=500")
-        override(values, key.strip(), _toml_value(value.strip()))
+        override(values, key.strip(), toml_value(value.strip()))
     return parse_recipe(values)
 
 
@@ -271,6 +284,7 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
                 f"drop [{modality}], or add '{modality}' to data.corpora.modalities",
             )
     _check_variants(recipe)
+    _check_teachers(recipe)
     return recipe
 
 
@@ -307,43 +321,33 @@ def _check_variants(recipe: Recipe) -> None:
             )
 
 
+def _check_teachers(recipe: Recipe) -> None:
+    """Refuse a teacher now that says other things than the recipe, or is none."""
+    try:
+        teachers = recipe.teachers
+    except RecipeError as error:
+        raise RecipeError(f"teaching.teachers: {error.given}", error.valid, error.remedy) from error
+    for number, teacher in enumerate(teachers, start=1):
+        if _network(teacher) != _network(recipe):
+            given = f"teacher {number} overrides the labels, the corpora or the network"
+            raise RecipeError(given, "a teacher says what the recipe says", "override how it is trained alone")
+
+
+def _network(recipe: Recipe) -> tuple[Any, ...]:
+    """Return what a recipe's network is and what it says; not how it is trained."""
+    corpora = tuple(replace(entry, weight=1.0) for entry in recipe.data.corpora)
+    own = {"dropout", "input_dropout", "trainable_layers", "train_embeddings"}
+    encoders = tuple(
+        section and {key: value for key, value in dataclasses.asdict(section).items() if key not in own}
+        for section in (recipe.acoustic, recipe.linguistic)
+    )
+    shape = replace(recipe.fusion_config(("one", "other"), ("dimension",)), dropout=0.0)
+    return replace(recipe.data, corpora=corpora), encoders, shape
+
+
 def _judged_on(entry: CorpusConfig) -> str:
     conditions = "".join(f" only {condition}" for condition in entry.only or ())
     return f"{entry.name}{conditions}{f' by {entry.protocol}' if entry.protocol else ''}"
-
-
-def override(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``a.b.c`` in nested tables in place; ``*`` steps into all of a list, a whole number into one.
-
-    Raises:
-        RecipeError: the path leads through something that is not a table.
-    """
-    *path, last = key.split(".")
-    places: list[Any] = [values]
-    for part in path:
-        places = [inner for place in places for inner in _inside(place, part, key)]
-    for place in places:
-        if not isinstance(place, dict):
-            raise RecipeError(f"override '{key}'", f"'{'.'.join(path)}' is no section", "see the recipe's sections")
-        place[last] = value
-
-
-def _inside(place: Any, part: str, key: str) -> list[Any]:
-    """Return what one part of a dotted key leads to: several places for ``*`` in a list."""
-    if isinstance(place, list | tuple) and part == "*":
-        return list(place)
-    if isinstance(place, list | tuple) and part.isdigit() and int(part) < len(place):
-        return [place[int(part)]]
-    if isinstance(place, dict):
-        return [place.setdefault(part, {})]
-    raise RecipeError(f"override '{key}'", f"'{part}' is not in the recipe", "see the recipe's sections")
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _refuse_unknown_keys(kind: Any, values: Any, place: str) -> None:

@@ -22,6 +22,7 @@ from emobridge.learning.storage import make_folder, write_json
 from emobridge.version import __version__
 
 EXPERIMENT = "experiment.json"
+CORPORA_LEFT_OUT = "corpora-left-out"  # folder, in a run's, of the result of folds that leave a corpus out
 _PACKAGES = ("numpy", "torch", "transformers", "scikit-learn", "scipy")
 
 
@@ -106,6 +107,11 @@ def write_experiment(
         "versions": versions(),
     }
     write_json(make_folder(out) / EXPERIMENT, record)
+
+
+def result_folder(out: Path, leave_corpus_out: bool) -> Path:
+    """Return where the result of a crossvalidation goes, so that ``out`` can hold those of both kinds of folds."""
+    return out / CORPORA_LEFT_OUT if leave_corpus_out else out
 
 
 def versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ from emobridge.pictures.document import document
 from emobridge.pictures.markup import Markup, data_element, element
 from emobridge.pictures.palette import category_colours
 from emobridge.pictures.plane import plane, shapes
-from emobridge.pictures.sound import PLAYABLE, Sound, data_uri, embedded_bytes, outline
+from emobridge.pictures.sound import NO_SOUND, PLAYABLE, Sound, data_uri, embedded_bytes, outline
 from emobridge.pictures.strips import paper_rows, strips
 from emobridge.pictures.tables import facts, legend, summaries, transcript, turning_points, warnings
 from emobridge.results import Result
@@ -34,12 +34,13 @@ GUIDE = (
 )
 
 
-def page(results: Sequence[Result], embed: bool = True) -> str:
+def page(results: Sequence[Result], embed: bool = True, looks_for_recordings: bool = True) -> str:
     """Return the page of ``results``, in their order.
 
     Args:
         results: the recordings; each is looked for where its ``file`` says.
         embed: whether recordings may be put into the page.
+        looks_for_recordings: whether their files are looked for at all.
     """
     style, script = (files("emobridge.pictures").joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
     shares = [name for result in results for name in result.summary.shares]
@@ -48,7 +49,7 @@ def page(results: Sequence[Result], embed: bool = True) -> str:
     left_bytes = EMBEDDED_BYTES if embed else 0
     articles = []
     for index, result in enumerate(results):
-        sound = outline(result)
+        sound = outline(result) if looks_for_recordings else NO_SOUND
         size_bytes = embedded_bytes(result) if sound.missing is None else None
         embedded = size_bytes is not None and size_bytes <= left_bytes
         left_bytes -= size_bytes if embedded and size_bytes is not None else 0

@@ -45,19 +45,22 @@ class Sound:
     missing: str | None = None
 
 
+_NOTHING = np.zeros(0, dtype=np.float32)
+NO_SOUND = Sound(_NOTHING, _NOTHING, "the recording was not there when this page was written")
+
+
 def outline(result: Result) -> Sound:
     """Return the waveform's outline, read in blocks from the file that the result names."""
     path = Path(result.file)
-    nothing = np.zeros(0, dtype=np.float32)
     if not path.is_file():
-        return Sound(nothing, nothing, "the recording was not there when this page was written")
+        return NO_SOUND
     try:
         low, high, read_s = _extremes(path, result.duration_s)
     except (AudioError, MissingExtraError) as error:
-        return Sound(nothing, nothing, str(error))
+        return Sound(_NOTHING, _NOTHING, str(error))
     if abs(read_s - result.duration_s) > SAME_LENGTH_S:
         reason = f"the file of this name is {read_s:.1f} s long, and the recording was {result.duration_s:.1f} s"
-        return Sound(nothing, nothing, reason)
+        return Sound(_NOTHING, _NOTHING, reason)
     return Sound(low, high)
 
 

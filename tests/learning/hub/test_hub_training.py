@@ -30,8 +30,9 @@ from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.experiment import train
 from emobridge.learning.export import export
 from emobridge.learning.hub_speech import HubAcousticEncoder
+from emobridge.learning.overrides import override
 from emobridge.learning.preparation import encode, prepare
-from emobridge.learning.recipe import Recipe, override, parse_recipe, read_recipe
+from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
 
 BRIDGES = {"width": 16, "fusion": "bridge_crossed", "bridge_tokens": 5, "refinement_layers": 1, "heads": 2}
 KILL = """

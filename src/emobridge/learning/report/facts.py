@@ -7,7 +7,7 @@ from typing import Any
 
 from emobridge.learning.grid import Asked
 from emobridge.learning.leaks import SplitRecord
-from emobridge.learning.record import EXPERIMENT
+from emobridge.learning.record import CORPORA_LEFT_OUT, EXPERIMENT
 from emobridge.learning.storage import read_json
 
 RUN = "run.json"
@@ -56,8 +56,9 @@ def read_facts(folder: Path) -> Facts:
     Raises:
         CorpusError: a record cannot be read.
     """
-    paths = sorted(path for path in folder.rglob(RUN) if "start" not in path.relative_to(folder).parts)
-    records = {path.parent.relative_to(folder).as_posix(): read_json(path) for path in paths}
+    trainings = folder.parent if folder.name == CORPORA_LEFT_OUT else folder
+    paths = sorted(path for path in trainings.rglob(RUN) if "start" not in path.relative_to(trainings).parts)
+    records = {path.parent.relative_to(trainings).as_posix(): read_json(path) for path in paths}
     split = SplitRecord.read(folder)
     costs = {
         record["recipe"]["name"] if name == "." else name: record["cost"]
@@ -78,7 +79,7 @@ def read_facts(folder: Path) -> Facts:
             left_out=grid["left_out"],
             split=split,
             versions=told["versions"],
-            costs=costs,
+            costs={name: cost for name, cost in costs.items() if name.split("/")[-1] in told["folds"]},
         )
     if not records:
         return Facts(split=split)

@@ -1,0 +1,1 @@
+var s=class extends AudioWorkletProcessor{held=new Float32Array(Math.ceil(sampleRate/20/128)*128);filled=0;process([r]){let e=r[0];return e&&(this.held.set(e,this.filled),this.filled+=e.length,this.filled===this.held.length&&(this.port.postMessage(this.held.slice()),this.filled=0)),!0}};registerProcessor("microphone",s);
