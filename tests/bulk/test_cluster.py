@@ -76,6 +76,7 @@ def test_ray_listens_to_this_machine_alone() -> None:
     assert addresses <= LOOPBACK
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_every_job_is_done_once_and_a_lost_worker_is_replaced(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
@@ -98,6 +99,7 @@ def test_a_fault_of_ours_is_told_in_one_line_too() -> None:
     assert done.to_pylist() == [{"given": "null", "error": "an unexpected RuntimeError: no dinner; report it"}]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
     recordings: Path, tmp_path: Path, here: Go, files_in: Files, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
