@@ -245,6 +245,24 @@ def test_a_wav_of_open_length_is_read_whole(tmp_path: Path, length_bytes: int) -
     np.testing.assert_allclose(load_audio(path), tone(RATE_HZ, 2.0), atol=1e-4)
 
 
+PLAYLISTS = {
+    "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 50004 RTP/AVP 0\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:{sound}\n#EXT-X-ENDLIST\n",
+    "list.ffconcat": "ffconcat version 1.0\nfile sound.wav\n",
+}
+
+
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_a_file_that_names_others_or_the_network_opens_neither(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("sound.wav", np.zeros(16_000, np.float32), 16_000)
+    (tmp_path / name).write_text(PLAYLISTS[name].format(sound=tmp_path / "sound.wav"), encoding="utf-8")
+    with pytest.raises(AudioError, match="no known format"):  # at once: nothing is waited for
+        load_audio(tmp_path / name, sample_rate_hz=16_000)
+
+
 def test_without_pyav_only_media_files_ask_for_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     media = [
         write_media(tmp_path / "a.m4a", tone(44_100), 44_100, "aac"),

@@ -38,6 +38,12 @@ _MEDIA_SIGNATURE = re.compile(
     rb"|\x00\x00\x01\xba|FLV|#!AMR|RIFF.{4}AVI |RIFF.{4}WAVE|OggS|fLaC|caff",
     re.DOTALL,
 )
+# What PyAV may take a file for: containers that hold their sound themselves. Playlists and session descriptions would
+# have FFmpeg open other files, or the network, in the name of whoever wrote them.
+_CONTAINERS = (
+    "mov,mp4,matroska,webm,asf,aac,avi,flv,mpeg,mpegts,ogg,flac,wav,w64,caf,amr,amrnb,amrwb,mp3,ape,wv,tta,ac3,eac3,"
+    "dts,voc"
+)
 _PROMISED_BYTES = re.compile(r"^\s*(?:data|SSND|riff|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 # What sox, arecord and ffmpeg write as the length of a wav that goes to a pipe; sox rounds down to whole frames.
 _OPEN_LENGTHS_BYTES = (range(0x7FFFF000 - 0xFF, 0x80000000 + 1), range(0xFFFFFFFF, 0xFFFFFFFF + 1))
@@ -195,8 +201,9 @@ def _open_with_pyav(path: Path, stream: BinaryIO, stack: ExitStack) -> Source:
         if _MEDIA_SIGNATURE.match(stream.read(16)):
             raise
         raise _undecodable(path) from None
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"}
     try:
-        container = stack.enter_context(av.open(stream, metadata_errors="ignore"))
+        container = stack.enter_context(av.open(stream, metadata_errors="ignore", options=options))
     except (av.FFmpegError, ValueError) as error:
         raise _undecodable(path) from error
     track = next(iter(container.streams.audio), None)

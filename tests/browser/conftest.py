@@ -85,9 +85,12 @@ def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]", log: Pat
     pytest.fail(f"the service did not start: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
-    """Chromium as it is installed; skips where there is none."""
+    """Chromium as it is installed; skips where there is none.
+
+    Playwright keeps an event loop in this thread as long as it lives: it must be gone before other tests run theirs.
+    """
     if BROWSER is None:
         pytest.skip("there is no chromium or chrome here")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -52,6 +52,13 @@ def test_a_text_that_is_too_long_is_cut_and_says_so(toy_bundle: Path, caplog: py
     assert cut.spans == fits.spans
 
 
+def test_what_is_read_of_a_text_does_not_depend_on_how_much_too_long_it_is(toy_bundle: Path) -> None:
+    longer, longest = (encoder(toy_bundle).encode("happy dog . " * count) for count in (100, 100_000))
+    assert longest.truncated
+    np.testing.assert_array_equal(longest.vectors, longer.vectors)
+    assert longest.spans == longer.spans
+
+
 def test_the_same_text_gives_the_same_bits(toy_bundle: Path) -> None:
     vectors = [encoder(toy_bundle).encode("the dog sits by the door").vectors for _ in range(2)]
     np.testing.assert_array_equal(*vectors)

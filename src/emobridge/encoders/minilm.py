@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MAXIMUM_TOKENS = 128  # what the graph was trained on, [CLS] and [SEP] included
+# Of a longer text the rest is not even cut into tokens, which takes a kilobyte for each; no token has over 100.
+MAXIMUM_CHARACTERS = 20_000
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +63,11 @@ class MiniLmEncoder:
         Raises:
             BundleError: the tokenizer or the graph is damaged, or the graph gives vectors of another width.
         """
-        encoding = self._tokenizer.encode(text)
+        encoding = self._tokenizer.encode(text[:MAXIMUM_CHARACTERS])
         real = np.array(encoding.special_tokens_mask) == 0
         if not real.any():
             return TokenVectors(np.zeros((0, self.dimension), dtype=np.float32), ())
-        truncated = bool(encoding.overflowing)
+        truncated = bool(encoding.overflowing) or len(text) > MAXIMUM_CHARACTERS
         if truncated:
             logger.warning("a text of %d characters exceeds %d tokens and was cut", len(text), MAXIMUM_TOKENS)
         token_ids = np.array([encoding.ids], dtype=np.int64)

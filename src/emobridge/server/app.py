@@ -79,11 +79,11 @@ def _add_routes(app: FastAPI) -> None:
     _route(app, "GET", "/v1/jobs/{job}/events", jobs_api.get_events, events, schema.OF_EVENTS)
     sound = {200: schema.of_text("application/octet-stream", "The recording as it was sent.")}
     _route(app, "GET", "/v1/jobs/{job}/recording", jobs_api.get_recording, sound, schema.OF_JOB)
-    models = {200: schema.of_json("Models", "The models.")}
+    models = {200: schema.of_json("Models", "The models.", schema.MODELS_EXAMPLE)}
     _route(app, "GET", "/v1/models", about_api.get_models, models, schema.OF_MODEL)
     card = {200: schema.of_text("text/markdown", "The model card.")}
     _route(app, "GET", "/v1/models/{name}/card", about_api.get_card, card, schema.OF_MODEL)
-    formats = {200: schema.of_json("Formats", "The formats.")}
+    formats = {200: schema.of_json("Formats", "The formats.", schema.FORMATS_EXAMPLE)}
     _route(app, "GET", "/v1/formats", about_api.get_formats, formats, schema.OF_CLIENTS)
     text = {200: schema.of_text("text/plain", "It is so.")}
     _route(app, "GET", "/healthz", about_api.get_health, text, schema.OF_ANYWHERE)

@@ -63,8 +63,13 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is not known to have ended, or to be about to."""
-        return self._process.returncode is None and not self._is_killed
+        """Whether it has not ended, and is not about to."""
+        if self._process.returncode is not None or self._is_killed:
+            return False
+        try:  # asyncio may not have heard of its end yet; what it will ask for stays there for it
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
 
     def send(self, head: Mapping[str, Any], raw: bytes = b"") -> None:
         """Send a message; that a process has ended is told by `receive` alone."""

@@ -86,7 +86,9 @@ def _decoded(upload: Path, into: Path, wanted: Wanted, limits: Limits) -> dict[s
     left = limits.max_pcm_bytes
     most_samples = {rate_hz: (limits.max_duration_s + SLACK_S) * rate_hz for rate_hz in wanted.rates_hz}
     for rate_hz, channel in outputs(wanted, info.channels):
-        with sound_file(into, rate_hz, channel).open("xb", buffering=0) as file:
+        path = sound_file(into, rate_hz, channel)
+        path.unlink(missing_ok=True)  # of a process that died of it
+        with path.open("xb", buffering=0) as file:
             for block in read_blocks(upload, sample_rate_hz=rate_hz, channel=channel):
                 left -= block.nbytes
                 if left < 0:

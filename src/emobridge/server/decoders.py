@@ -14,7 +14,7 @@ from emobridge.server.messages import Message, ServiceFault, as_error
 
 MODULE = "emobridge.server.decoder_process"
 MOST_REPLY_BYTES = 2**26  # of words, each with its times
-RECYCLED_AFTER = 200  # files: what leaks in a decoder, or stays in it, is gone with it
+RECYCLED_AFTER = 1000  # files: what leaks in a decoder, or stays in it, is gone with it
 AGAIN_S = 1.0  # after which a process that did not start is tried again
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,33 @@ class Decoders:
 
     async def _asked(self, request: dict[str, Any], name: str) -> Message:
         """Return what a process answers, which is believed of nobody who has read a stranger's file."""
+        try:
+            try:
+                reply = await self._asked_once(request, name)
+            except ChildLost:  # not always of what is in the file
+                reply = await self._asked_once(request, name)
+        except ChildLost as lost:
+            given = f"'{name}' brought down the process that decoded it ({lost.how})"
+            raise AudioError(given, "a recording is whole and undamaged", "convert it, for example to wav") from lost
+        if isinstance(reply.head.get("failure"), dict):
+            raise as_error(reply.head["failure"])
+        if reply.head.get("limit") in get_args(Limit):
+            raise self._exceeded(reply.head["limit"], name)
+        if reply.head.get("fault"):
+            raise _fault(reply.head, name)
+        return reply
+
+    async def _asked_once(self, request: dict[str, Any], name: str) -> Message:
+        """Return what a process answers.
+
+        Raises:
+            LimitError: it takes too long.
+            ChildLost: the process has ended.
+        """
         child = await self._idle.get()
+        while not child.is_alive:
+            self._put_back(child)
+            child = await self._idle.get()
         try:
             child.send(request)
             async with asyncio.timeout(self._time_limit_s):
@@ -145,20 +171,13 @@ class Decoders:
         except TimeoutError:
             await child.stop()  # nothing more is written once this is told
             raise self._exceeded("time", name) from None
-        except ChildLost as lost:
-            given = f"'{name}' brought down the process that decoded it ({lost.how})"
-            raise AudioError(given, "a recording is whole and undamaged", "convert it, for example to wav") from lost
+        except ChildLost:
+            raise
         except BaseException:
             await child.stop()
             raise
         finally:
             self._put_back(child)
-        if isinstance(reply.head.get("failure"), dict):
-            raise as_error(reply.head["failure"])
-        if reply.head.get("limit") in get_args(Limit):
-            raise self._exceeded(reply.head["limit"], name)
-        if reply.head.get("fault"):
-            raise _fault(reply.head, name)
         return reply
 
     def _exceeded(self, limit: Limit, name: str) -> LimitError:

@@ -36,6 +36,19 @@ JOB_EXAMPLE = {
     "links": {"self": f"/v1/jobs/{ID}", "result": f"/v1/jobs/{ID}/result", "events": f"/v1/jobs/{ID}/events"},
     "problem": None,
 }  # fmt: skip
+JSONL_EXAMPLE = '{"file": "call.wav", "start_s": 0.0, "end_s": 3.2, "category": "happy"}\n'
+MODELS_EXAMPLE = {
+    "models": [
+        {
+            "name": "default", "version": "0.1.0", "sha256": "0" * 64, "description": "Compact.", "licence": "CC0-1.0",
+            "categories": ["angry", "happy", "neutral", "sad"], "views": {"four": ["angry", "happy", "neutral", "sad"]},
+            "dimensions": [{"name": "valence", "scale": [0, 1], "supervision": {"acoustic": "weak"}}],
+            "modalities": ["acoustic", "linguistic"], "languages": ["en"], "sample_rate_hz": 16_000, "window_s": 4.0,
+            "training_data": [{"corpus": "crema_d", "licence": "ODbL-1.0", "speakers": 91}],
+        }
+    ]
+}  # fmt: skip
+FORMATS_EXAMPLE = [{"name": "textgrid", "extension": "TextGrid", "media_type": MEDIA_TYPES["textgrid"]}]
 NUMBER, TEXT, FLAG = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
 NUMBERS = {"type": "object", "additionalProperties": NUMBER}
 TEXTS = {"type": "array", "items": TEXT}
@@ -200,16 +213,16 @@ def problems(kinds: tuple[str, ...]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def of_json(name: str, told: str, example: Any = None) -> dict[str, Any]:
+def of_json(name: str, told: str, example: Any) -> dict[str, Any]:
     """Return what OpenAPI says of an answer in JSON."""
-    content: dict[str, Any] = {"schema": _each(name)}
-    return {"description": told, "content": {"application/json": content | ({"example": example} if example else {})}}
+    return {"description": told, "content": {"application/json": {"schema": _each(name), "example": example}}}
 
 
 def of_result() -> dict[str, Any]:
     """Return what OpenAPI says of a result, in each format."""
     content: dict[str, Any] = {PLAIN_TYPES[name]: {"schema": _BINARY} for name in MEDIA_TYPES}
     content["application/json"] = {"schema": _each("Result"), "example": RESULT_EXAMPLE}
+    content[PLAIN_TYPES["jsonl"]]["example"] = JSONL_EXAMPLE
     return {"description": "The result, in the format that was asked for.", "content": content}
 
 
