@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 import emobridge
 from emobridge.audio import load_audio
@@ -119,6 +120,15 @@ class Watcher(threading.Thread):
         self.join()
 
 
+def slope(places: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Return by how much ``values`` (N,) grow with ``places`` (N,), by least squares; 0 where there is one place."""
+    if len(places) < 2:
+        return 0.0
+    centred = places - places.mean()
+    spread = float(centred @ centred)
+    return float(centred @ values) / spread if spread else 0.0
+
+
 def memory(service: Service, files: Sequence[str], requests: int) -> dict[str, Any]:
     """Return the memory of all processes over so many requests, and its slope in the second half of them."""
     watcher = Watcher(service)
@@ -130,11 +140,10 @@ def memory(service: Service, files: Sequence[str], requests: int) -> dict[str, A
     samples = [((when - began) / (ended - began) * requests, mb) for when, mb in watcher.samples if when <= ended]
     done, held = np.array(samples).T
     late = done >= requests / 2
-    slope, _ = np.polyfit(done[late], held[late], 1)
     return {
         "statuses": seen["statuses"],
         "samples": [[round(number), round(mb, 1)] for number, mb in samples[:: max(1, len(samples) // 400)]],
-        "mb_per_1000": float(1000 * slope),
+        "mb_per_1000": 1000 * slope(done[late], held[late]),
         "first_mb": float(held[: len(held) // 20 + 1].mean()),
         "last_mb": float(held[-(len(held) // 20 + 1) :].mean()),
     }

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+import numpy as np
 import pytest
 
 import load
@@ -45,3 +46,15 @@ def test_the_page_says_what_is_not_as_it_should_be(results: dict, monkeypatch: p
         "killed": {"model": {"accepted": 12, "killed": 1, "states": {"done": 11, "failed": 1}}},
     }
     assert "model killed" in load.broken(lost)[0]
+
+
+@pytest.mark.parametrize("count", [3, 5, 50])
+def test_the_slope_is_that_of_least_squares(count: int) -> None:
+    generator = np.random.default_rng(count)
+    places, values = generator.random((2, count)) * 1000
+    assert load.slope(places, values) == pytest.approx(np.polyfit(places, values, 1)[0])
+
+
+def test_one_place_has_no_slope() -> None:
+    assert load.slope(np.zeros(0), np.zeros(0)) == load.slope(np.ones(1), np.ones(1)) == 0
+    assert load.slope(np.ones(3), np.arange(3.0)) == 0
