@@ -24,8 +24,7 @@ from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import score
 from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
-from listening import COMMITTED, interval, stored
+from listening import COMMITTED, interval, stored, write_results
 
 PARTS: dict[str, dict[str, float]] = {
     "prototypes": {},
@@ -186,10 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipe = ablation(read_recipe(given.recipe, given.set))
     predictions = crossvalidate(recipe, given.data, given.run, [1], _report)
     results = measure(recipe, predictions, given.data, given.resamples)
-    out = make_folder(given.out)
-    write_json(out / "dimensions.json", results, indent=1)
-    with replacing(out / "dimensions.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    write_results(given.out, "dimensions", results, page(results))
     return 0
 
 

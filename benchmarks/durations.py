@@ -15,7 +15,6 @@ from numpy.random import Generator
 
 from emobridge.learning.perturbations import SAMPLE_RATE_HZ
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
 from listening import (
     ALL,
     CATEGORIES,
@@ -30,6 +29,7 @@ from listening import (
     opened,
     parser,
     sentence,
+    write_results,
 )
 
 SHORT_S = (0.3, 0.5, 1.0, 2.0, 3.0)
@@ -167,10 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(__doc__).parse_args(arguments)
     predictor, recipe, clips = opened(options)
     results = measure(predictor, recipe, clips, options.resamples)
-    out = make_folder(options.out)
-    write_json(out / "durations.json", results, indent=1)
-    with replacing(out / "durations.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    out = write_results(options.out, "durations", results, page(results))
     draw(out / "durations.svg", 2, lambda axes: paint(results, axes), (10.0, 4.0))
     return 0
 

@@ -24,10 +24,9 @@ from emobridge.learning.perturbations import SAMPLE_RATE_HZ
 from emobridge.learning.preparation import prepare
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
 from emobridge.predict import Predictor
 from emobridge.results import Result
-from listening import Clips, about, draw, interval, opened, parser, stored
+from listening import Clips, about, draw, interval, opened, parser, stored, write_results
 
 SPEECH, TEXT, EMPTY = "speech alone", "text alone", "speech, empty text"
 MATCHING, CONTRADICTING, IRRELEVANT = "speech, matching", "speech, contradicting", "speech, irrelevant"
@@ -232,10 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(__doc__).parse_args(arguments)
     predictor, recipe, clips = opened(options)
     results = measure(predictor, recipe, clips, held_out_sentences(recipe, options.data), options.resamples)
-    out = make_folder(options.out)
-    write_json(out / "fusion.json", results, indent=1)
-    with replacing(out / "fusion.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    out = write_results(options.out, "fusion", results, page(results))
     draw(out / "fusion.svg", 2, lambda axes: paint(results, axes), (9.0, 4.0))
     return 0 if results["empty_text_changes_nothing"] else 1
 

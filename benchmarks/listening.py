@@ -31,7 +31,7 @@ from emobridge.learning.evaluation.metrics import (
 from emobridge.learning.perturbations import SAMPLE_RATE_HZ
 from emobridge.learning.preparation import prepare
 from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.storage import replacing
+from emobridge.learning.storage import make_folder, replacing, write_json
 from emobridge.predict import Predictor
 from emobridge.registry import load_extra
 from emobridge.results import Result
@@ -294,6 +294,15 @@ def opened(options: argparse.Namespace) -> tuple[Predictor, Recipe, Clips]:
     predictor = emobridge.load(options.model, threads=1)
     recipe = read_recipe(options.recipe)
     return predictor, recipe, held_out(recipe, options.data, options.clips)
+
+
+def write_results(folder: Path, name: str, results: Mapping[str, Any], page: str) -> Path:
+    """Write ``NAME.json`` and ``NAME.md`` to the folder, which is made where it is not there; return it."""
+    out = make_folder(folder)
+    write_json(out / f"{name}.json", results, indent=1)
+    with replacing(out / f"{name}.md") as partial:
+        partial.write_text(page, encoding="utf-8")
+    return out
 
 
 def draw(path: Path, panels: int, paint: Callable[[Sequence[Any]], None], inches: tuple[float, float]) -> None:

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 import emobridge
 from emobridge.audio import load_audio
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
-from listening import COMMITTED, draw
+from emobridge.learning.storage import make_folder
+from listening import COMMITTED, draw, write_results
 from serving import DECODER_PROCESS, HOST, MODEL_PROCESS, SERVE, Service, running
 from serving_client import Work
 
@@ -276,10 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         results = measure(Path(folder), options)
-    out = make_folder(options.out)
-    write_json(out / "service.json", results, indent=1)
-    with replacing(out / "service.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    out = write_results(options.out, "service", results, page(results))
     draw(out / "service.svg", 1, lambda axes: paint(results, axes[0]), (6.0, 3.5))
     for told in broken(results):
         print(f"not as it should be: {told}", file=sys.stderr)

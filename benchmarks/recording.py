@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 import emobridge
 from conversation import RATE_HZ, Clip, Conversation, converse, write_recordings
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
 from emobridge.predict import Predictor
 from emobridge.results import Result, Segment, Summary
 from emobridge.timeline import summarise
-from listening import COMMITTED, draw
+from listening import COMMITTED, draw, write_results
 
 CORPUS, SPEAKERS = "nemo", ("IC0", "KD0")  # neither trains the shipped model: fold 1 tests and validates on them
 STEP_S = 0.02  # at which time lines are compared
@@ -363,10 +362,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "clips": len(conversation.clips),
         **found,
     }
-    out = make_folder(options.out)
-    write_json(out / "recording.json", results, indent=1)
-    with replacing(out / "recording.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    out = write_results(options.out, "recording", results, page(results))
     draw(out / "recording.svg", 1, lambda axes: paint(results, axes[0]), (8.0, 4.5))
     for told in broken(results):
         print(f"outside its bound: {told}", file=sys.stderr)

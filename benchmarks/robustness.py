@@ -30,7 +30,6 @@ from emobridge.learning.perturbations import (
     through_codec,
 )
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
 from listening import (
     ALL,
     CATEGORIES,
@@ -47,6 +46,7 @@ from listening import (
     opened,
     parser,
     sentence,
+    write_results,
 )
 
 CLEAN = "clean"
@@ -204,10 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(__doc__).parse_args(arguments)
     predictor, recipe, clips = opened(options)
     results = measure(predictor, recipe, clips, options.resamples)
-    out = make_folder(options.out)
-    write_json(out / "robustness.json", results, indent=1)
-    with replacing(out / "robustness.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    out = write_results(options.out, "robustness", results, page(results))
     draw(out / "robustness.svg", 2, lambda axes: paint(results, axes), (10.0, 4.5))
     law = results["gain_law"]
     print(f"gain alone changes a probability by at most {law['largest_change']}; the limit is {law['limit']}")

@@ -18,11 +18,11 @@ from scipy.optimize import linear_sum_assignment
 from conversation import RATE_HZ, Clip, converse
 from emobridge.learning.corpora import read_corpus
 from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing, write_json
 from emobridge.planning import Planner
 from emobridge.sources import open_source
 from emobridge.speakers import Turn
 from emobridge.speech import SpeechDetector
+from listening import write_results
 
 CORPORA = ("ravdess", "nemo")  # neither is in the space of voices
 COUNTS = (2, 3, 4)
@@ -99,10 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     detector = SpeechDetector()
     rows = [measure(options.data, corpus, count, options.trials, detector) for corpus in CORPORA for count in COUNTS]
     results = {"trials": options.trials, "rows": rows}
-    out = make_folder(options.out)
-    write_json(out / "speakers.json", results, indent=1)
-    with replacing(out / "speakers.md") as partial:
-        partial.write_text(page(results), encoding="utf-8")
+    write_results(options.out, "speakers", results, page(results))
     return 0
 
 

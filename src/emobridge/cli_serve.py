@@ -1,7 +1,6 @@
 """The commands ``emobridge serve`` and ``emobridge serve-key``: the service, and the keys of its clients."""
 
 import inspect
-import logging
 import os
 import sys
 from pathlib import Path
@@ -25,6 +24,8 @@ def serve(config: Path | None = None, **given: Any) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as for predict
     for package in PACKAGES:
         load_extra(package, EXTRA)
+    import logging  # here, as every command imports this module
+
     from emobridge.server.running import run
 
     settings = read_settings(given, config)
@@ -54,8 +55,9 @@ def _options() -> list[inspect.Parameter]:
     return parameters
 
 
-serve.__signature__ = inspect.Signature(_options())  # type: ignore[attr-defined]
-serve.__annotations__ = {each.name: each.annotation for each in _options()}
+_OPTIONS = _options()
+serve.__signature__ = inspect.Signature(_OPTIONS)  # type: ignore[attr-defined]
+serve.__annotations__ = {each.name: each.annotation for each in _OPTIONS}
 
 
 def serve_key(
