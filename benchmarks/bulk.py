@@ -1,23 +1,26 @@
 """Archives: two workers against one, a run killed at random, and memory over very many files.
 
-    python benchmarks/bulk.py [--minutes N] [--kills N] [--files N] [--seed N] [--out PAGE]
+    python benchmarks/bulk.py [--minutes N] [--rounds N] [--kills N] [--files N] [--seed N] [--out FOLDER]
 
 Asserts that two workers are at least 1.8 times as fast as one, that a run killed five times at random moments leaves
-the same files to the byte as one that never was, and that memory does not grow with the number of files; then writes
-the page with what an hour of sound costs and what more workers would make of it. `--files 100000` takes about half an
-hour; without it, 2,000 are taken.
+the same files to the byte as one that never was, and that memory does not grow with the number of files; before that
+it writes the page with what an hour of sound costs and what more workers would make of it. `--files 100000`, of which
+the page is to tell, takes about half an hour; without it, 6,000 are taken. All that is made on the way is in one folder
+for temporary files, and is removed at the end.
 """
 
 import argparse
-import json
+import logging
 import os
 import platform
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,7 @@ from emobridge.audio import load_audio
 from emobridge.bulk.cluster import cluster, each
 from emobridge.bulk.inputs import find, parts_for
 from folder import make_recordings
+from listening import COMMITTED, write_results
 
 RATE_HZ = 16_000
 RECORDING_S = 30
@@ -39,12 +43,15 @@ LEAST_RATIO = 1.8
 # Between a fifth of the run and its end; what the allocators of a few processes keep comes to that.
 MOST_GROWTH_MB = 64.0
 WORKERS_SHOWN = (1, 2, 16, 128, 1024, 8192)
+log = logging.getLogger("bulk")
 
 
-def start(given: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
-    """Start a run."""
+def start(given: Path, out: Path, workers: int, *more: str) -> subprocess.Popen[bytes]:
+    """Start a run, which has a folder for temporary files beside ``out``: what a killed Ray leaves goes with it."""
     command = [sys.executable, "-c", "from emobridge.cli import main; main()", "bulk", str(given), str(out)]
-    return subprocess.Popen([*command, "--workers", str(workers)], stderr=subprocess.DEVNULL)
+    (out.parent / "t").mkdir(exist_ok=True)  # the names of Ray's sockets have room for a short path alone
+    environment = {**os.environ, "TMPDIR": str(out.parent / "t")}
+    return subprocess.Popen([*command, "--workers", str(workers), *more], stderr=subprocess.DEVNULL, env=environment)
 
 
 def make_archive(root: Path, minutes: float) -> int:
@@ -78,7 +85,7 @@ class Speed:
 def measure_speed(given: Path, out: Path, count: int, workers: int) -> Speed:
     """Run over an archive of ``count`` recordings with so many workers."""
     began_s = time.time()
-    with start(given, out, workers) as run:
+    with start(given, out, workers, "--restart") as run:
         assert run.wait() == 0
     wall_s = time.time() - began_s
     ended = sorted(
@@ -87,7 +94,16 @@ def measure_speed(given: Path, out: Path, count: int, workers: int) -> Speed:
     assert sum(recordings for _, recordings in ended) == count
     first_s = ended[workers - 1][0]
     heard_s = sum(recordings for _, recordings in ended[workers:]) * RECORDING_S
-    return Speed(workers, wall_s, ended[0][0] - began_s, heard_s / (ended[-1][0] - first_s))
+    speed = Speed(workers, wall_s, ended[0][0] - began_s, heard_s / (ended[-1][0] - first_s))
+    log.info("%s", speed)
+    return speed
+
+
+def typical(speeds: Sequence[Speed]) -> Speed:
+    """Return the median of each figure over runs with the same number of workers."""
+    names = ("wall_s", "start_s", "steady")
+    medians = {name: statistics.median(getattr(speed, name) for speed in speeds) for name in names}
+    return Speed(speeds[0].workers, **medians)
 
 
 def files_of(out: Path) -> dict[str, bytes]:
@@ -96,12 +112,14 @@ def files_of(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
-def killed_and_resumed(given: Path, out: Path, kills: int, chance: random.Random, parts: int) -> list[int]:
+def killed_and_resumed(
+    given: Path, out: Path, words: Sequence[str], kills: int, chance: random.Random, parts: int
+) -> list[int]:
     """Kill a run at random moments and let it end; return how many parts stood each time."""
     had = []
     for number in range(kills):
         enough = parts * (number + 1) // (kills + 2)
-        with start(given, out, 1 + number % 2) as run:
+        with start(given, out, 1 + number % 2, *words) as run:
             deadline_s = time.monotonic() + chance.uniform(3.0, 12.0)
             while len(list(out.glob("results/part-*"))) < enough or time.monotonic() < deadline_s:
                 if run.poll() is not None:
@@ -110,7 +128,8 @@ def killed_and_resumed(given: Path, out: Path, kills: int, chance: random.Random
             time.sleep(chance.uniform(0.0, 0.5))
             run.send_signal(signal.SIGKILL)
         had.append(len(list(out.glob("results/part-*"))))
-    with start(given, out, 2) as run:
+        log.info("killed with %d of %d parts there", had[-1], parts)
+    with start(given, out, 2, *words) as run:
         assert run.wait() == 1  # some of the recordings are bad
     return had
 
@@ -151,6 +170,8 @@ def measure_memory(given: Path, out: Path, parts: int) -> tuple[Memory, float]:
             workers = sum(size for name, size in sizes.values() if "MapWorker" in name)
             driver = sizes.get(run.pid, ("", 0.0))[1]
             memory.samples.append((done, driver, workers, sum(size for _, size in sizes.values())))
+            if len(memory.samples) % 30 == 0:
+                log.info("%.0f%% done, %.0f MB", 100 * done, memory.samples[-1][3])
     assert run.returncode == 0
     return memory, time.monotonic() - began_s
 
@@ -230,12 +251,13 @@ def page(found: dict[str, Any]) -> str:
     memory = found["memory"]
     return f"""# Archives
 
-Made by `python benchmarks/bulk.py --minutes {found["minutes"]:g} --kills {found["kills"]} --files {found["files"]}` on
-{found["machine"]}.
+Made by `python benchmarks/bulk.py --minutes {found["minutes"]:g} --rounds {found["rounds"]} --kills {found["kills"]}
+--files {found["files"]}` on {found["machine"]}.
 
 ## One worker and two
 
-{found["minutes"]:g} minutes of sound in recordings of {RECORDING_S} s, 16 kHz WAV, the default model.
+{found["minutes"]:g} minutes of sound in recordings of {RECORDING_S} s, 16 kHz WAV, the default model; one and two in
+turn, medians of {found["rounds"]} runs each. All tables are equal to the byte.
 
 | workers | command to end | command to first part | seconds of sound a second, once all work | an hour of sound costs |
 |---|---|---|---|---|
@@ -246,9 +268,9 @@ Two are {two.steady / one.steady:.2f} times as fast as one.
 
 ## Killed
 
-{found["good"]} recordings that can be judged and 20 that cannot, in {found["parts"]} parts. Killed (SIGKILL) with
-{", ".join(map(str, found["had"]))} parts there, running one and two workers in turn, and resumed: all files equal to
-the byte those of a run in one go.
+{found["recordings"]} recordings with their transcripts, {found["failed"]} of which cannot be judged, in
+{found["parts"]} parts. Killed (SIGKILL) with {", ".join(map(str, found["had"]))} parts there, running one and two
+workers in turn, and resumed: all files equal to the byte those of a run in one go.
 
 ## Memory
 
@@ -275,35 +297,53 @@ sound, {costs.start_s:.0f} s to start, {costs.part_s * 1000:.1f} ms of the drive
 def main() -> None:
     """Measure, compare, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=120.0, help="of sound, to compare two workers with one")
+    parser.add_argument("--minutes", type=float, default=40.0, help="of sound, to compare two workers with one")
+    parser.add_argument("--rounds", type=int, default=3, help="of one worker and two in turn")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--good", type=int, default=180, help="good recordings of the run that is killed")
-    parser.add_argument("--files", type=int, default=2_000, help="links, to see what memory they take")
+    parser.add_argument("--files", type=int, default=6_000, help="links, to see what memory they take")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/bulk.md"))
+    parser.add_argument("--out", type=Path, default=COMMITTED, help="folder for the page and its figures")
     given = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    with tempfile.TemporaryDirectory() as folder:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = measure(Path(folder), given)
-    given.out.with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    given.out.write_text(page(found), encoding="utf-8")
+    write_results(given.out, "bulk", found, page(found))
     one, two = (speed["steady"] for speed in found["speeds"])
     assert two / one >= LEAST_RATIO, f"two workers are {two / one:.2f} times as fast as one"
     assert found["memory"]["all_growth"] <= MOST_GROWTH_MB, found["memory"]
 
 
-def measure(root: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """Do all that the page tells of, in a folder; return it as plain values."""
-    count = make_archive(root / "archive", given.minutes)
-    speeds = [measure_speed(root / "archive", root / f"table {workers}", count, workers) for workers in (1, 2)]
-    assert files_of(root / "table 1") == files_of(root / "table 2"), "the workers change the table"
+def compare_workers(root: Path, minutes: float, rounds: int) -> list[Speed]:
+    """Return how fast one worker is and how fast two are, after a look at whether their tables are the same."""
+    count = make_archive(root / "archive", minutes)
+    speeds: dict[int, list[Speed]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers, measured in speeds.items():
+            measured.append(measure_speed(root / "archive", root / f"table {workers}", count, workers))
+        assert files_of(root / "table 1") == files_of(root / "table 2"), "the workers change the table"
+    return [typical(measured) for measured in speeds.values()]
+
+
+def compare_killed(root: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Return what a run that was killed had each time, after a look at whether its table is that of one in one go."""
     make_recordings(root / "mixed", given.good)
-    mixed = root / "mixed" / "recordings"
-    with start(mixed, root / "whole", 2) as run:
+    mixed, words = root / "mixed" / "recordings", ("--transcript", str(root / "mixed" / "words"))
+    with start(mixed, root / "whole", 2, *words) as run:
         assert run.wait() == 1
     parts = len(list(root.glob("whole/results/*")))
-    had = killed_and_resumed(mixed, root / "cut", given.kills, random.Random(given.seed), parts)
+    had = killed_and_resumed(mixed, root / "cut", words, given.kills, random.Random(given.seed), parts)
     assert files_of(root / "cut") == files_of(root / "whole"), "the kills change the table"
+    failed = sum(len(read_table(path)) for path in root.glob("whole/failed/*"))
+    judged = sum(len(set(read_table(path)["file"].to_pylist())) for path in root.glob("whole/results/*"))
+    return {"recordings": judged + failed, "failed": failed, "parts": parts, "had": had}
+
+
+def measure(root: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Do all that the page tells of, in a folder; return it as plain values."""
+    speeds = compare_workers(root, given.minutes, given.rounds)
+    killed = compare_killed(root, given)
     make_links(root / "links", given.files)
     began_s = time.perf_counter()
     items = len(find(str(root / "links")).items)
@@ -313,7 +353,7 @@ def measure(root: Path, given: argparse.Namespace) -> dict[str, Any]:
     costs = Costs(3600 / speeds[0].steady, speeds[0].start_s, part_seconds(), find_s)
     return {
         "machine": f"{os.cpu_count()} processors, {platform.platform()}, Python {platform.python_version()}",
-        "minutes": given.minutes, "kills": given.kills, "files": items, "good": given.good, "parts": parts, "had": had,
+        "minutes": given.minutes, "rounds": given.rounds, "kills": given.kills, "files": items, **killed,
         "speeds": [asdict(speed) for speed in speeds],
         "memory": {
             "seconds": seconds,

@@ -12,6 +12,9 @@ def bulk(
     ],
     out: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder for the table: a path or an address.")],
     *,
+    transcript: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="The words, in a file of each recording's name; or an address.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="How many recordings at once; left out: one a processor.")
     ] = None,
@@ -43,7 +46,7 @@ def bulk(
     if language is not None and asr is None:
         raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
     options = Options(model, categories, channel, asr, language)
-    total = run(given, out, options, workers, address, parts, restart)
+    total = run(given, out, options, workers, address, parts, restart, transcript)
     if total.failed:
         where = shown(below(out, FAILED))
         typer.echo(f"emobridge: {total.failed} of {total.recordings} recordings failed, see '{where}'", err=True)

@@ -179,7 +179,7 @@ def refuse_change(folder: str | Path, started: Settings, given: Settings) -> Non
         raise OutputError(
             f"the run in '{folder}' was started with {told[0]}, not with {told[1]}",
             "a run goes on with the model and the options that it was started with",
-            "give those, or --restart to do all of it again, or another --out",
+            "give those, or --restart to do all of it again, or choose another folder",
         )
 
 

@@ -86,11 +86,28 @@ def read_list(path: Path) -> list[str]:
         AudioError: it cannot be read, or is no text in UTF-8.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        given = f"list '{path}' cannot be read ({error})"
-        raise AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise _no_list(str(path), error) from error
+    return lines_of_list(content, str(path))
+
+
+def lines_of_list(content: bytes, name: str) -> list[str]:
+    """Return the lines of a list of recordings, called ``name``, that name something.
+
+    Raises:
+        AudioError: it is no text in UTF-8.
+    """
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise _no_list(name, error) from error
     return [line.strip() for line in lines if line.strip()]
+
+
+def _no_list(name: str, error: Exception) -> AudioError:
+    given = f"list '{name}' cannot be read ({error})"
+    return AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding")
 
 
 def _behind(name: str, spool: Path) -> list[Recording]:
@@ -122,7 +139,7 @@ def recordings_below(folder: str) -> Iterator[tuple[str, str | None]]:
         for name in (*folders, *files):
             if is_named_like_a_recording(name):
                 path = os.path.join(parent, name)  # noqa: PTH118  a Path for each of a million costs a gigabyte
-                yield path, problem_of_link(path)
+                yield path, _problem_of_link(path)
     for error in unsearched:
         yield error.filename, f"the folder cannot be searched ({error.strerror}); check its permissions"
 
@@ -138,7 +155,7 @@ def no_recording(folder: str) -> AudioError:
     return AudioError(f"folder '{folder}' holds no recording", valid, "name the files themselves")
 
 
-def problem_of_link(path: str) -> str | None:
+def _problem_of_link(path: str) -> str | None:
     """Return why a link leads nowhere, None where something is there."""
     try:
         os.stat(path)  # noqa: PTH116
@@ -194,8 +211,14 @@ def _refuse_one_for_several(found: Sequence[Recording], kind: str, option: str) 
 
 
 def _companions(folder: Path, extensions: Iterable[str]) -> dict[Path, Path]:
-    """Return path below ``folder``, without its extension -> file; of several, the one of the first extension."""
+    """Return path below ``folder``, without its extension -> file, as `companions` does."""
+    places = (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return {Path(name): folder / place for name, place in companions(places, extensions).items()}
+
+
+def companions(places: Iterable[str], extensions: Iterable[str]) -> dict[str, str]:
+    """Return path without its extension -> path; of several, the one of the first extension."""
     ranks = {extension: rank for rank, extension in enumerate(extensions)}
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ranks]
-    found.sort(key=lambda path: -ranks[path.suffix.lower()])
-    return {path.relative_to(folder).with_suffix(""): path for path in found}
+    found = [(place, *os.path.splitext(place)) for place in sorted(places)]  # noqa: PTH122
+    known = [(place, name, ranks[extension.lower()]) for place, name, extension in found if extension.lower() in ranks]
+    return {name: place for place, name, _ in sorted(known, key=lambda one: -one[2])}

@@ -45,7 +45,8 @@ def test_the_page_tells_the_ratio_and_every_number_of_workers() -> None:
     memory = {f"{name}_{what}": 1.0 for name in ("driver", "workers", "all") for what in ("most", "growth")}
     told = bulk.page(
         {
-            "machine": "a machine", "minutes": 60.0, "kills": 5, "files": 1000, "good": 9, "parts": 3, "had": [1, 2],
+            "machine": "a machine", "minutes": 60.0, "rounds": 3, "kills": 2, "files": 1000, "recordings": 9,
+            "failed": 2, "parts": 3, "had": [1, 2],
             "speeds": [{"workers": 1, "steady": 100.0, **speed}, {"workers": 2, "steady": 195.0, **speed}],
             "memory": {"seconds": 90.0, **memory}, "costs": vars(COSTS),
         }

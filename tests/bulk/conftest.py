@@ -25,8 +25,8 @@ def recordings(tmp_path: Path, speech_like: Callable[..., NDArray[np.float32]]) 
     folder = tmp_path / "recordings"
     (folder / "sub folder").mkdir(parents=True)
     for number in range(4):
-        soundfile.write(folder / f"{number}.wav", speech_like(1.5 + number, seed=number), 16_000)
-    soundfile.write(folder / "sub folder" / "ü.flac", speech_like(2.0, seed=9), 8_000)
+        soundfile.write(folder / f"{number}.wav", speech_like(0.8 + 0.4 * number, seed=number), 16_000)
+    soundfile.write(folder / "sub folder" / "ü.flac", speech_like(1.0, seed=9), 8_000)
     (folder / "empty.wav").touch()
     (folder / "gone.wav").symlink_to("nowhere.wav")
     (folder / "text.wav").write_text("no sound")
@@ -61,9 +61,11 @@ def files_in() -> Callable[[Path], dict[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def ray_here() -> Iterator[None]:
-    """Ray on two processors of this machine; its workers find tests/support too."""
+def ray_here() -> Iterator[str]:
+    """The address of Ray on two processors of this machine; its workers find tests/support too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(ray_jobs.__file__).parent), prepend=os.pathsep)
         with cluster(None, 2):
-            yield
+            import ray  # importing it before would be before it is told to listen here alone
+
+            yield ray.get_runtime_context().gcs_address

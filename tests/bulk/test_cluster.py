@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,62 +75,63 @@ def test_ray_listens_to_this_machine_alone() -> None:
     assert addresses <= LOOPBACK
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_every_job_is_done_once_and_a_lost_worker_is_replaced(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     jobs = [*("x" * number for number in range(1, 8)), str(mark)]
-    done = list(each(jobs, ray_jobs.measure_lengths, 2))
+    done = list(each(jobs, ray_jobs.measure_lengths, 1))
     assert mark.exists()
     assert sorted(values["job"] for values in done) == sorted(jobs)
     assert all(values["length"] == len(values["job"]) for values in done)
     assert os.getpid() not in {values["process"] for values in done}
 
 
-@pytest.mark.usefixtures("ray_here")
-def test_what_a_worker_raises_ends_the_work_in_one_line() -> None:
-    with pytest.raises(EmobridgeError, match=r"^no lunch; valid: dinner$"):
-        list(each(["lunch"], ray_jobs.raise_errors, 1))
-
-
-def test_a_fault_of_ours_is_told_in_one_line_too() -> None:
-    done = cluster_module._Actor(ray_jobs.raise_errors)(pyarrow.table({"job": ["dinner"]}))
-    assert done.to_pylist() == [{"given": "null", "error": "an unexpected RuntimeError: no dinner; report it"}]
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [("lunch", "no lunch; valid: dinner"), ("dinner", "an unexpected RuntimeError: no dinner; report it")],
+)
+def test_what_a_worker_raises_ends_the_work_in_one_line(job: str, told: str) -> None:
+    done = cluster_module._Actor(ray_jobs.raise_errors)(pyarrow.table({"job": [job]}))
+    with pytest.raises(EmobridgeError, match=rf"^{told}$"):
+        list(cluster_module._what_was_given(done))
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray_here")
 def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
-    recordings: Path, tmp_path: Path, here: Go, files_in: Files, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+    recordings: Path,
+    tmp_path: Path,
+    here: Go,
+    files_in: Files,
+    toy_bundle: Path,
+    ray_here: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The run that is killed, another process, finds the cluster by its address."""
     here(recordings, tmp_path / "whole")
     monkeypatch.undo()
     command = [sys.executable, "-W", "error", "-c", "from emobridge.cli import main; main()", "bulk", str(recordings)]
-    command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1"]
-    # What Ray leaves behind of a killed run; the names of its sockets have room for a short path alone.
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as left,
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": left}) as started,
-    ):
+    command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1", "--address", ray_here]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
         while not list((tmp_path / "cut").glob("results/*.parquet")):
             assert started.poll() is None, started.stderr and started.stderr.read()
             time.sleep(0.01)
         started.send_signal(signal.SIGKILL)
+    assert len(list((tmp_path / "cut" / "in_hand").iterdir())) <= 1, "a worker has one part in hand"
     total = run(str(recordings), str(tmp_path / "cut"), Options(toy_bundle, threads=1), workers=2)
     assert total.failed == 3
     assert files_in(tmp_path / "cut") == files_in(tmp_path / "whole")
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_no_cluster_at_an_address_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
+    class Ray:
+        is_initialized = staticmethod(lambda: False)
+        shutdown = staticmethod(lambda: None)
 
-    def refuse(**_: object) -> None:
-        raise ConnectionError("nobody answers")
+        @staticmethod
+        def init(**_: object) -> None:
+            raise ConnectionError("nobody answers")
 
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", refuse)
-    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(cluster_module, "load_extra", lambda name, extra: Ray)
     with (
         pytest.raises(EmobridgeError, match=r"no cluster at '10\.0\.0\.1:6379' \(nobody answers\)"),
         cluster("10.0.0.1:6379", 2),
@@ -139,7 +139,7 @@ def test_no_cluster_at_an_address_is_told_in_one_line(monkeypatch: pytest.Monkey
         pass
 
 
-@pytest.mark.usefixtures("ray_here")
+@pytest.mark.usefixtures("here")
 def test_the_page_s_example_runs_and_its_table_is_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "bulk.md").read_text(encoding="utf-8")
     first = next(line for line in page.splitlines() if line.startswith("emobridge bulk"))

@@ -19,7 +19,7 @@ from emobridge.bulk.parts import Outcome, PartJudge, Work
 from emobridge.bulk.run import Total, run
 from emobridge.bulk.stores import Store
 from emobridge.bundle import load_bundle
-from emobridge.errors import AudioError, EmobridgeError, LabelError, OutputError
+from emobridge.errors import AudioError, EmobridgeError, LabelError, OutputError, TranscriptError
 from emobridge.judging import Options
 from emobridge.version import __version__
 from emobridge.workers import Failure
@@ -90,15 +90,14 @@ def test_a_second_run_hears_only_what_failed_and_leaves_the_same_files(
 
 
 @pytest.mark.usefixtures("recordings")
-@pytest.mark.parametrize("writes", [0, 1, 2, 3, 5, 8])
 def test_a_run_cut_at_any_write_and_started_again_leaves_the_same_files(
-    writes: int, tmp_path: Path, here: Go, files_in: Files, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, here: Go, files_in: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every write is one of the two moments that count: before it, nothing of it is there, after it, all of it."""
     monkeypatch.chdir(tmp_path)  # the parts, and so the writes, depend on the names
     here("recordings", "whole")
     put = Store.put
-    left = [writes]
+    left = [0]
 
     def cut(store: Store, relative: str, content: bytes) -> None:
         if left[0] == 0:
@@ -106,13 +105,14 @@ def test_a_run_cut_at_any_write_and_started_again_leaves_the_same_files(
         left[0] -= 1
         put(store, relative, content)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "put", cut)
-        with pytest.raises(KeyboardInterrupt):
-            here("recordings", "cut")
-    here("recordings", "cut")
-
-    assert files_in(tmp_path / "cut") == files_in(tmp_path / "whole")
+    for writes in (0, 1, 2, 3, 6):
+        left[0] = writes
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "put", cut)
+            with pytest.raises(KeyboardInterrupt):
+                here("recordings", f"cut {writes}")
+        here("recordings", f"cut {writes}")
+        assert files_in(tmp_path / f"cut {writes}") == files_in(tmp_path / "whole"), writes
 
 
 def test_changed_and_new_recordings_are_heard_and_gone_ones_leave_the_table(
@@ -188,6 +188,40 @@ def test_words_in_parquet_are_read_and_other_words_are_heard_anew(
     assert table_in(tmp_path / "out" / "results")[0]["modalities"] == "acoustic"
 
 
+def test_transcripts_of_a_folder_are_those_that_predict_would_take(
+    recordings: Path, tmp_path: Path, here: Go, table_in: Table
+) -> None:
+    words = tmp_path / "words"
+    (words / "sub folder").mkdir(parents=True)
+    (words / "0.txt").write_text("i am so happy")
+    (words / "0.srt").write_text("1\n00:00:00,000 --> 00:00:00,700\ni am sad\n")
+    (words / "sub folder" / "ü.TXT").write_text("the dog")
+    (words / "ü.txt").write_text("today")
+    (words / "1.txt").write_bytes("schön".encode("cp1252"))
+
+    def heard(given: str | Path, out: str, transcripts: Path | str = words) -> dict[str, str | None]:
+        here(given, tmp_path / out, transcripts=str(transcripts))
+        return {Path(row["file"]).name: row["text"] for row in table_in(tmp_path / out / "results")}
+
+    expected = {"0.wav": "i am sad", "2.wav": None, "3.wav": None, "ü.flac": "the dog"}
+    assert heard(recordings, "paths") == expected
+    assert heard(recordings.as_uri(), "addresses", words.as_uri()) == expected
+    reasons = [row["reason"] for row in table_in(tmp_path / "addresses" / "failed") if "1.wav" in row["file"]]
+    assert reasons
+    assert f"{words.as_uri()}/1.txt" in reasons[0]
+    assert here(recordings, tmp_path / "paths", transcripts=str(words)).heard == BAD + 1
+    (words / "0.srt").unlink()
+    assert heard(recordings, "paths") == {**expected, "0.wav": "i am so happy"}
+    (tmp_path / "list.txt").write_text(f"{recordings / 'sub folder' / 'ü.flac'}\n{recordings / 'sub folder'}\n")
+    assert heard(tmp_path / "list.txt", "listed") == {"ü.flac": "today"}
+    with pytest.raises(OutputError, match="transcript"):
+        here(recordings, tmp_path / "paths")
+    with pytest.raises(TranscriptError, match=r"no recording .* has a transcript in"):
+        heard(recordings, "other", recordings)
+    with pytest.raises(AudioError, match=r"nowhere' cannot be searched .*; a folder of transcripts"):
+        heard(recordings, "other", tmp_path / "nowhere")
+
+
 def test_an_archive_in_a_zip_file_is_read_through_fsspec(
     recordings: Path, tmp_path: Path, here: Go, table_in: Table
 ) -> None:
@@ -240,18 +274,17 @@ def test_restart_makes_all_again(recordings: Path, tmp_path: Path, here: Go) -> 
     assert len(list((tmp_path / "out" / "results").iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [({"channel": 2}, "channel"), ({"categories": "four"}, "categories"), ({"model": None}, "model")],
-)
 def test_a_run_goes_on_only_with_the_settings_that_it_was_started_with(
-    change: dict[str, Any], told: str, recordings: Path, tmp_path: Path, here: Go, toy_bundle: Path
+    recordings: Path, tmp_path: Path, here: Go, toy_bundle: Path
 ) -> None:
-    here(recordings, tmp_path / "out")
-    with pytest.raises(OutputError, match=told):
-        run(str(recordings), str(tmp_path / "out"), dataclasses.replace(Options(toy_bundle, threads=1), **change))
+    given, out = recordings / "0.wav", tmp_path / "out"
+    here(given, out)
+    options = Options(toy_bundle, threads=1)
+    for change in ({"channel": 2}, {"categories": "four"}, {"model": None}):
+        with pytest.raises(OutputError, match=next(iter(change))):
+            run(str(given), str(out), dataclasses.replace(options, **change))
     with pytest.raises(OutputError, match="parts"):
-        here(recordings, tmp_path / "out", parts=3)
+        here(given, out, parts=3)
 
 
 def test_what_concerns_all_recordings_ends_the_run_in_one_line(
@@ -309,7 +342,7 @@ def test_a_part_that_ended_its_process_is_heard_in_processes_of_their_own(
         (tmp_path / "again" / "in_hand" / made.stem).write_text("begun 1")
         return PartJudge(work).make(part)
 
-    assert begun_before() == Outcome(1, 0, 1, pytest.approx(1.5))
+    assert begun_before() == Outcome(1, 0, 1, pytest.approx(0.8))
     assert files_in(tmp_path / "again") == files_in(tmp_path / "whole")
     made.unlink()
     monkeypatch.setattr(
@@ -339,7 +372,9 @@ def test_a_part_that_keeps_ending_its_process_ends_the_run(
 
 
 def test_a_part_comes_back_from_its_text() -> None:
-    part = Part("part-00001", 2, "s3://b/c", (Item("a", "b", "c"), Item("\udcff", "d", None, "e")))
+    part = Part(
+        "part-00001", 2, "s3://b/c", (Item("a", "b", "c"), Item("\udcff", "d", None, "e", "f.txt")), None, "words"
+    )
     assert Part.from_json(part.to_json()) == part
 
 

@@ -26,6 +26,8 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+# Processes that Ray starts ahead have other settings than the workers, and are never used.
+_NONE_AHEAD = {"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"}
 # Ray's word for: listen to this machine alone. It is read when Ray is imported.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 # The front end's matrix products are so small that threads would only wait for each other; and sums are added up in
@@ -46,10 +48,10 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
         workers: how many are wanted; None: one for each processor.
 
     Raises:
-        EmobridgeError: no cluster answers at the address.
+        EmobridgeError: no cluster answers at the address, or Ray does not start here.
         MissingExtraError: the extra [bulk] is not installed.
     """
-    for name, value in {**_QUIET, **({} if address else _LOOPBACK)}.items():
+    for name, value in {**_QUIET, **({} if address else {**_LOOPBACK, **_NONE_AHEAD})}.items():
         os.environ.setdefault(name, value)
     ray = load_extra("ray", "bulk")
     load_extra("ray.data", "bulk")
@@ -70,7 +72,10 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
 
 def _start(ray: Any, address: str | None, workers: int | None, folder: str) -> None:
     common = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": {"env_vars": ONE_THREAD}}
-    if address is None:
+    try:
+        if address is not None:
+            ray.init(address=address, **common)
+            return
         ray.init(
             num_cpus=workers or os.cpu_count() or 1,
             include_dashboard=False,
@@ -78,12 +83,14 @@ def _start(ray: Any, address: str | None, workers: int | None, folder: str) -> N
             _temp_dir=folder,
             **common,
         )
-        return
-    try:
-        ray.init(address=address, **common)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        valid = "the address of a running cluster, such as 10.0.0.1:6379, or auto on one of its machines"
-        raise EmobridgeError(f"no cluster at '{address}' ({error})", valid, "start one: ray start --head") from error
+    except Exception as error:  # Ray raises that itself where its processes take more than half a minute to come up
+        if address is None:
+            given, valid = f"Ray does not start ({error})", f"it needs memory, time, and short names below '{folder}'"
+            remedy = "try again when this machine is less busy, with TMPDIR a folder with a short name, such as /tmp"
+        else:
+            given, remedy = f"no cluster at '{address}' ({error})", "start one: ray start --head"
+            valid = "the address of a running cluster, such as 10.0.0.1:6379, or auto on one of its machines"
+        raise EmobridgeError(given, valid, remedy) from error
 
 
 @contextlib.contextmanager
@@ -131,14 +138,23 @@ def each(jobs: Sequence[str], make: Callable[[], Callable[[str], Any]], workers:
     )
     try:
         for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            for given, error in zip(batch["given"].to_pylist(), batch["error"].to_pylist(), strict=True):
-                if error:
-                    raise EmobridgeError(error)
-                yield json.loads(given)
+            yield from _what_was_given(batch)
     except ray.exceptions.RayError as error:
         told = " ".join(_COLOUR.sub("", str(error)).split())[-_TOLD:]  # the reason comes last
         given = f"the workers could not go on ({told})"
         raise EmobridgeError(given, remedy="start the run again; it goes on where it stopped") from error
+
+
+def _what_was_given(batch: Any) -> Iterator[Any]:
+    """Yield what jobs gave, out of the table that an actor made of it.
+
+    Raises:
+        EmobridgeError: what a job raised.
+    """
+    for given, error in zip(batch["given"].to_pylist(), batch["error"].to_pylist(), strict=True):
+        if error:
+            raise EmobridgeError(error)
+        yield json.loads(given)
 
 
 class _Actor:

@@ -7,16 +7,25 @@ that lies in Parquet files stays where it is: a row group, which is read in one 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from emobridge.bulk.stores import Store, below, is_address, open_store, shown
-from emobridge.errors import AudioError
-from emobridge.recordings import is_named_like_a_recording, no_recording, read_list, recordings_below
+from emobridge.errors import AudioError, TranscriptError
+from emobridge.recordings import (
+    companions,
+    is_named_like_a_recording,
+    lines_of_list,
+    no_recording,
+    read_list,
+    recordings_below,
+)
 from emobridge.registry import load_extra
+from emobridge.transcripts import READERS
 
+INPUTS = "a folder, a list, a recording, or Parquet files"
 LISTS, TABLES = (".txt", ".list", ".lst"), (".parquet",)
 # How much a part holds, about: so many recordings or so much sound, whichever is less.
 PART_RECORDINGS, PART_BYTES = 256, 2**26
@@ -32,12 +41,14 @@ class Item(NamedTuple):
         place: the path in the store of its part; where that has none, the path on this machine, or the address.
         text: its words, None where there are none.
         problem: why it cannot be judged, where finding it told; else None.
+        transcript: the path of a file with its words, below the folder of transcripts of its part; else None.
     """
 
     name: str
     place: str
     text: str | None = None
     problem: str | None = None
+    transcript: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Part:
         base: address of the store that places are in, or of the Parquet file; None: each place is whole.
         items: the recordings, by name.
         group: of the Parquet file, which of its row groups; None where there are items.
+        transcripts: path or address of the folder of transcripts; None where there is none.
     """
 
     name: str
@@ -57,6 +69,7 @@ class Part:
     base: str | None = None
     items: tuple[Item, ...] = ()
     group: int | None = None
+    transcripts: str | None = None
 
     def to_json(self) -> str:
         """Return the part as one text."""
@@ -86,32 +99,56 @@ class Found:
         items: the recordings, each name once.
         groups: of Parquet files that hold sound.
         size_bytes: of all recordings, 0 where finding them did not tell.
+        transcripts: as in `Part`.
     """
 
     base: str | None = None
     items: Sequence[Item] = ()
     groups: Sequence[Group] = ()
     size_bytes: int = 0
+    transcripts: str | None = None
 
 
-def find(given: str) -> Found:
+def find(given: str, transcripts: str | None = None) -> Found:
     """Return the recordings behind a folder, a list, a recording, or Parquet files of paths or of sound.
+
+    Args:
+        given: a path or an address.
+        transcripts: of a folder with a file of each recording's name, in folders as the recordings are.
 
     Raises:
         EmobridgeError: nothing is there, a list or table cannot be read, or the store does not answer.
+        TranscriptError: no recording has a transcript there.
     """
+    words = {} if transcripts is None else _words_below(transcripts)
+    found = _find(given, words)
+    if transcripts is None:
+        return found
+    if found.groups:
+        valid = f"words beside sound are in a column {' or '.join(TEXT_COLUMNS)}"
+        raise TranscriptError(f"'{shown(given)}' holds sound in Parquet", valid, "leave out --transcript")
+    if not any(item.transcript for item in found.items):
+        raise TranscriptError(
+            f"no recording of '{shown(given)}' has a transcript in '{shown(transcripts)}'",
+            f"it has its recording's name, in the same folders, and ends in one of {' '.join(READERS)}",
+            "check both folders, or leave out --transcript",
+        )
+    return replace(found, transcripts=whole(transcripts))
+
+
+def _find(given: str, words: Mapping[str, str]) -> Found:
     head = given.split("?", 1)[0].split("::", 1)[0] if is_address(given) else given
     extension = os.path.splitext(head)[1].lower()  # noqa: PTH122
     if extension in TABLES and not Path(given).is_dir():
-        return _in_tables([given])
+        return _in_tables([given], words)
     if extension in LISTS:
-        return _listed(given)
-    found = _in_store(given) if is_address(given) else _in_folder(given)
+        return _listed(given, words)
+    found = _in_store(given, words) if is_address(given) else _in_folder(given, words)
     if not found.items:
         tables = _tables_below(given)
         if not tables:
             raise no_recording(shown(given))
-        return _in_tables(tables)
+        return _in_tables(tables, words)
     return found
 
 
@@ -134,7 +171,8 @@ def part(found: Found, parts: int) -> list[Part]:
             digest = hashlib.sha256(os.fsencode(item.name)).digest()
             shares.setdefault(int.from_bytes(digest[:8]) % parts, []).append(item)
         for number, share in shares.items():
-            made.append(Part(f"part-{number:05}", len(share), found.base, tuple(sorted(share))))
+            ordered = tuple(sorted(share, key=lambda item: item.name))
+            made.append(Part(f"part-{number:05}", len(share), found.base, ordered, transcripts=found.transcripts))
     return sorted(made, key=lambda one: (-one.recordings, one.name))
 
 
@@ -144,74 +182,90 @@ def parts_for(recordings: int, size_bytes: int) -> int:
     return min(wanted, MOST_PARTS)
 
 
-def _in_folder(given: str) -> Found:
+def _words_below(transcripts: str) -> dict[str, str]:
+    """Return path without its extension -> path of the transcripts below a folder, which may be an address."""
+    return companions((place for place, _ in _files_below(open_store(transcripts), "a folder of transcripts")), READERS)
+
+
+def _named(name: str, place: str, words: Mapping[str, str], text: str | None = None) -> Item:
+    """Return a recording that is named by itself: a folder of transcripts has its words under the name alone."""
+    alone = shown(place).partition("::")[0] if is_address(place) else place
+    return Item(name, place, text, None, words.get(_stem(alone.rpartition("/")[2])))
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]  # noqa: PTH122
+
+
+def _in_folder(given: str, words: Mapping[str, str]) -> Found:
     """Return the recordings below a folder, or the one file that is given."""
     if not Path(given).exists():
-        raise AudioError(f"there is no '{given}'", "a folder, a list, a recording, or Parquet files", "check the path")
+        raise AudioError(f"there is no '{given}'", INPUTS, "check the path")
     if not Path(given).is_dir():
-        return Found(items=[Item(given, whole(given))])
+        return Found(items=[_named(given, whole(given), words)])
     problems = dict(recordings_below(given))
     # Sizes of a part of them tell how much sound there is, well enough to part it.
     sample = sorted(problems)[:: max(1, len(problems) // 1000)]
     sizes = [Path(path).stat().st_size for path in sample if problems[path] is None]
     size_bytes = sum(sizes) * len(problems) // max(1, len(sample))
-    return Found(None, [Item(path, whole(path), None, problem) for path, problem in problems.items()], (), size_bytes)
+    items = [
+        Item(path, whole(path), None, problem, words.get(_stem(path.removeprefix(given).lstrip("/"))))
+        for path, problem in problems.items()
+    ]
+    return Found(None, items, (), size_bytes)
 
 
-def _in_store(given: str) -> Found:
+def _in_store(given: str, words: Mapping[str, str]) -> Found:
     """Return the recordings below an address, or the one file that is there."""
     store = open_store(given)
     if store.state().is_file:
-        return Found(items=[Item(shown(given), given)])
+        return Found(items=[_named(shown(given), given, words)])
     items, size_bytes = [], 0
-    for place, size in _files_below(store):
+    for place, size in _files_below(store, INPUTS):
         if is_named_like_a_recording(place.rpartition("/")[2]):
-            items.append(Item(shown(below(given, place)), place))
+            items.append(Item(shown(below(given, place)), place, None, None, words.get(_stem(place))))
             size_bytes += size
     return Found(given, items, (), size_bytes)
 
 
-def _files_below(store: Store) -> Iterator[tuple[str, int]]:
-    """Yield (path below the store, size in bytes) of every file in a store."""
+def _files_below(store: Store, valid: str) -> Iterator[tuple[str, int]]:
+    """Yield (path below the store, size in bytes) of every file in a store, which is to be ``valid``."""
     selector = load_extra("pyarrow.fs", "bulk").FileSelector(store.root, recursive=True)
     try:
         found = store.files.get_file_info(selector)
     except OSError as error:
-        valid = "a folder, a list, a recording, or Parquet files"
-        raise AudioError(
-            f"'{shown(store.address)}' cannot be searched ({error})", valid, "check its address"
-        ) from error
+        given = f"'{shown(store.address)}' cannot be searched ({error})"
+        raise AudioError(given, valid, "check its path or address, and your access") from error
     root = store.root.rstrip("/")
     for info in found:
         if info.is_file:
             yield info.path.removeprefix(root).lstrip("/"), info.size or 0
 
 
-def _listed(given: str) -> Found:
+def _listed(given: str, words: Mapping[str, str]) -> Found:
     if is_address(given):
         content = open_store(given).read("")
         if content is None:
-            raise AudioError(
-                f"there is no list '{shown(given)}'", "a list is text in UTF-8, one path a line", "check it"
-            )
-        lines = [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+            valid = "a list is text in UTF-8, one path a line"
+            raise AudioError(f"there is no list '{shown(given)}'", valid, "check its address")
+        lines = lines_of_list(content, shown(given))
     else:
         lines = read_list(Path(given))
     items: list[Item] = []
     for line in dict.fromkeys(lines):
         if not is_address(line) and Path(line).is_dir():
-            items += _in_folder(line).items
+            items += _in_folder(line, words).items
         else:
-            items.append(Item(shown(line), whole(line)))
+            items.append(_named(shown(line), whole(line), words))
     return Found(items=list({item.name: item for item in items}.values()))
 
 
 def _tables_below(given: str) -> list[str]:
     store = open_store(given)
-    return sorted(below(given, place) for place, _ in _files_below(store) if place.lower().endswith(TABLES))
+    return sorted(below(given, place) for place, _ in _files_below(store, INPUTS) if place.lower().endswith(TABLES))
 
 
-def _in_tables(addresses: Sequence[str]) -> Found:
+def _in_tables(addresses: Sequence[str], words: Mapping[str, str]) -> Found:
     """Return what Parquet files hold: sound, or the paths of recordings."""
     items: dict[str, Item] = {}
     groups: list[Group] = []
@@ -220,7 +274,7 @@ def _in_tables(addresses: Sequence[str]) -> Found:
             columns = table_columns(address, table.schema_arrow)
             if columns.sound is None:
                 for row in read_rows(table, columns):
-                    items.setdefault(row.name, Item(shown(row.name), whole(row.name), row.text))
+                    items.setdefault(row.name, _named(shown(row.name), whole(row.name), words, row.text))
             else:
                 counts = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
                 groups += [Group(whole(address), number, rows) for number, rows in enumerate(counts)]

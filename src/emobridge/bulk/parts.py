@@ -11,13 +11,13 @@ import io
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, NamedTuple
 
 from emobridge.bulk.inputs import Item, Part, open_table, read_rows, table_columns
-from emobridge.bulk.stores import Store, open_store, shown
+from emobridge.bulk.stores import below, open_store, shown
 from emobridge.bundle import load_bundle
 from emobridge.errors import EmobridgeError, OutputError
 from emobridge.judging import Judge, Options, open_judge
@@ -71,6 +71,28 @@ class Outcome:
     heard_s: float = 0.0
 
 
+class _Words(NamedTuple):
+    """The words that came with a recording: the name of a file of them, its content, and how it is called."""
+
+    file: str
+    content: bytes
+    called: str
+
+
+class _Fetched(NamedTuple):
+    """A recording that is on this machine.
+
+    Attributes:
+        recording: as it is judged.
+        digest: of all that its result is made of; None where there is no sound.
+        called: path on this machine -> how it is called where it comes from.
+    """
+
+    recording: Recording
+    digest: str | None
+    called: Mapping[Path, str] = {}
+
+
 @dataclass
 class _Pieces:
     """The rows of a part while it is made: of each recording a pyarrow table, or a reason."""
@@ -87,7 +109,7 @@ class PartJudge:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._out = open_store(work.out)
-        self._bases: dict[str, Store] = {}
+        self._store = functools.lru_cache(2)(open_store)  # of recordings and of transcripts; in lists each has its own
         self._judge: Judge | None = None
 
     def make(self, part: Part) -> Outcome:
@@ -100,8 +122,9 @@ class PartJudge:
         pieces, seen = _Pieces(), set()
         tries = 0
         with tempfile.TemporaryDirectory() as spool:
-            for recording, digest in self._fetched(part, Path(spool)):
-                key = (file_name(recording.name), digest)
+            for fetched in self._fetched(part, Path(spool)):
+                digest = fetched.digest
+                key = (file_name(fetched.recording.name), digest)
                 if key in seen:  # one and the same, named twice
                     continue
                 seen.add(key)
@@ -109,7 +132,7 @@ class PartJudge:
                     pieces.rows.append(old[key])
                     continue
                 tries = tries or self._begin(part)
-                self._hear(recording, digest, tries > 1, pieces)
+                self._hear(fetched, tries > 1, pieces)
         self._write(part, pieces, set(old) - seen)
         if tries:
             self._out.remove(f"{IN_HAND}/{part.name}")
@@ -126,9 +149,9 @@ class PartJudge:
         self._out.put(place, f"{self._work.run} {tries}".encode("ascii"))
         return tries
 
-    def _hear(self, recording: Recording, digest: str | None, apart: bool, pieces: _Pieces) -> None:
+    def _hear(self, fetched: _Fetched, apart: bool, pieces: _Pieces) -> None:
         """Judge one recording, in a process of its own where it shall be apart, and take in its rows or its reason."""
-        task = Task(recording, ())
+        task = Task(fetched.recording, ())
         if apart:
             ((_, outcome),) = judge_all([task], self._work.options, 1, lambda *_: None)
         else:
@@ -136,16 +159,18 @@ class PartJudge:
             if isinstance(made, EmobridgeError):
                 raise made
             outcome = made
-        name = file_name(recording.name)
         pieces.heard += 1
         if isinstance(outcome, Failure):
-            reason = outcome.reason.replace(str(recording.path), name)
-            pieces.failures.append({"file": name, DIGEST: digest, "reason": reason})
+            reason = outcome.reason
+            for path, called in fetched.called.items():
+                reason = reason.replace(str(path), called)
+            file = file_name(fetched.recording.name)
+            pieces.failures.append({"file": file, DIGEST: fetched.digest, "reason": reason})
             return
         result = Result.from_dict(outcome)
         pieces.heard_s += result.duration_s
         rows = arrow_table(self._columns, result.to_rows())
-        digests = load_extra("pyarrow", "bulk").repeat(digest or "", len(rows))
+        digests = load_extra("pyarrow", "bulk").repeat(fetched.digest or "", len(rows))
         pieces.rows.append(rows.append_column(DIGEST, digests))
 
     def _model(self) -> Judge:
@@ -206,8 +231,8 @@ class PartJudge:
             rows = arrow.concat_tables([empty, *pieces.rows]).combine_chunks()
             self._out.put(results, parquet_bytes(rows))
 
-    def _fetched(self, part: Part, spool: Path) -> Iterator[tuple[Recording, str | None]]:
-        """Yield each recording of a part, on this machine for as long as it is the last, with its digest."""
+    def _fetched(self, part: Part, spool: Path) -> Iterator[_Fetched]:
+        """Yield each recording of a part, on this machine for as long as it is the last."""
         if part.group is None:
             yield from (self._fetch(part, item, spool) for item in part.items)
             return
@@ -216,44 +241,62 @@ class PartJudge:
             columns = table_columns(part.base, rows.schema_arrow)
             for row in read_rows(rows, columns, part.group, f"{shown(part.base)} {part.group}"):
                 item = Item(shown(row.name), row.name, row.text, None if row.sound else "its row holds no sound")
-                yield _spooled(item, io.BytesIO(row.sound or b""), spool)
+                yield _spooled(item, io.BytesIO(row.sound or b""), self._words(part, item), spool)
 
-    def _fetch(self, part: Part, item: Item, spool: Path) -> tuple[Recording, str | None]:
+    def _fetch(self, part: Part, item: Item, spool: Path) -> _Fetched:
         try:
+            words = self._words(part, item)
             store = self._store(part.base or item.place)
             place = store.path(item.place if part.base else "")
             if store.files.type_name == "local":
-                return _here(item, Path(place), spool)
+                return _here(item, Path(place), words, spool)
             with store.files.open_input_stream(place) as stream:
-                return _spooled(item, stream, spool)
+                return _spooled(item, stream, words, spool)
         except (OSError, EmobridgeError) as error:
             reason = f"it cannot be fetched ({error}); check its address and your access"
-            return Recording(item.name, Path(item.name), Path(item.name), problem=reason), None
+            return _Fetched(Recording(item.name, Path(item.name), Path(item.name), problem=reason), None)
 
-    def _store(self, address: str) -> Store:
-        if address not in self._bases:
-            self._bases = {address: open_store(address)}  # the last one alone: of a list, each has its own
-        return self._bases[address]
+    def _words(self, part: Part, item: Item) -> _Words | None:
+        """Return the words of a recording: those that stand beside its name, else its transcript."""
+        if item.text is not None:
+            return _Words("words.txt", item.text.encode(), "its text")
+        if item.transcript is None:
+            return None
+        assert part.transcripts is not None
+        with self._store(part.transcripts).open(item.transcript) as file:
+            extension = PurePosixPath(item.transcript).suffix.lower()
+            return _Words(f"words{extension}", file.read(), shown(below(part.transcripts, item.transcript)))
 
 
-def _here(item: Item, path: Path, spool: Path) -> tuple[Recording, str | None]:
-    """Return a recording that is a file on this machine, with its digest where it has one."""
-    recording = Recording(item.name, path, Path(path.name), _words(item, spool), problem=item.problem)
+def _here(item: Item, path: Path, words: _Words | None, spool: Path) -> _Fetched:
+    """Return a recording that is a file on this machine."""
     if item.problem is not None or not path.exists() or not stat.S_ISREG(path.stat().st_mode):
-        return recording, None  # judging it will tell
-    with path.open("rb") as file:
-        return recording, _digest(hashlib.file_digest(file, "sha256"), item)
+        digest = None  # judging it will tell
+    else:
+        with path.open("rb") as file:
+            digest = _digest(hashlib.file_digest(file, "sha256"), words)
+    return _ready(item, path, digest, words, spool)
 
 
-def _spooled(item: Item, stream: BinaryIO | Any, spool: Path) -> tuple[Recording, str | None]:
-    """Return a recording, copied to this machine, with its digest."""
+def _spooled(item: Item, stream: BinaryIO | Any, words: _Words | None, spool: Path) -> _Fetched:
+    """Return a recording, copied to this machine."""
     extension = Path(item.name).suffix.lower()
     path = spool / f"recording{extension if extension in AUDIO_EXTENSIONS else ''}"
     digest = hashlib.sha256()
     with path.open("wb") as file:
         shutil.copyfileobj(_Hashing(stream, digest.update), file, _BLOCK_BYTES)
-    recording = Recording(item.name, path, Path(path.name), _words(item, spool), problem=item.problem)
-    return recording, _digest(digest, item)
+    return _ready(item, path, _digest(digest, words), words, spool)
+
+
+def _ready(item: Item, path: Path, digest: str | None, words: _Words | None, spool: Path) -> _Fetched:
+    """Return a recording that is at ``path``, its words beside it."""
+    called, transcript = {path: file_name(item.name)}, None
+    if words is not None:
+        transcript = spool / words.file
+        transcript.write_bytes(words.content)
+        called[transcript] = file_name(words.called)
+    recording = Recording(item.name, path, Path(path.name), transcript, problem=item.problem)
+    return _Fetched(recording, digest, called)
 
 
 @dataclass(frozen=True)
@@ -269,17 +312,9 @@ class _Hashing:
         return content
 
 
-def _words(item: Item, spool: Path) -> Path | None:
-    if item.text is None:
-        return None
-    path = spool / "words.txt"
-    path.write_text(item.text, encoding="utf-8")
-    return path
-
-
-def _digest(sound: Any, item: Item) -> str:
+def _digest(sound: Any, words: _Words | None) -> str:
     """Return the digest of what a result is made of: the sound, and the words that came with it."""
-    if item.text is not None:
-        sound.update(b"\0words\0" + item.text.encode("utf-8", "surrogatepass"))
+    if words is not None:
+        sound.update(b"\0" + words.file.encode() + b"\0" + words.content)
     digest: str = sound.hexdigest()
     return digest

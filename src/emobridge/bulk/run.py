@@ -58,6 +58,7 @@ def run(
     address: str | None = None,
     parts: int | None = None,
     restart: bool = False,
+    transcripts: str | None = None,
 ) -> Total:
     """Judge the recordings behind ``given`` into a table below ``out``; what stands there already is kept.
 
@@ -69,6 +70,7 @@ def run(
         address: of a cluster; None is this machine.
         parts: how many files the table has; None: as many as the recordings need.
         restart: make all parts again.
+        transcripts: a folder with the words of recordings, in files of their names; a path or an address.
 
     Raises:
         EmobridgeError: what concerns all recordings: the input, the model, a place that cannot be written, the cluster.
@@ -77,12 +79,13 @@ def run(
     if options.categories is not None and options.categories not in bundle.config.views:
         valid = f"valid: {', '.join(bundle.config.views) or 'none'}"
         raise LabelError(f"categories '{options.categories}'", valid, "leave it out for all categories")
-    found = find(given)
+    found = find(given, transcripts)
     store = open_store(out)
     settings = {
         "emobridge": __version__,
         "model": bundle.sha256,
         "categories": options.categories,
+        "transcript": None if transcripts is None else shown(transcripts),
         "channel": options.channel,
         "asr": options.recogniser,
         "language": options.language,
