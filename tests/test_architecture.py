@@ -45,7 +45,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "crossvalidation export"
     ),
     (
-        *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
+        *("", "server", "bulk", "benchmark", "recordings", "judging", "progress", "journal", "workers", "folders"),
         *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
     ),
 )
