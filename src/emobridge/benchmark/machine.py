@@ -8,16 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from emobridge.threads import cores
+
 # What decides how fast products of matrices are, as Linux names it.
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 PACKAGES = ("emobridge", "numpy", "onnxruntime", "soundfile", "soxr", "tokenizers", "torch", "transformers")
-
-
-def cores() -> list[int]:
-    """Return the numbers of the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def describe(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
