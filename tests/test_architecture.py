@@ -46,7 +46,17 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         *("", "server", "bulk", "benchmark", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
+        *(
+            "cli_predict",
+            "cli_report",
+            "incoming",
+            "cli_listen",
+            "cli_corpus",
+            "cli_learning",
+            "cli_serve",
+            "cli_benchmark",
+            "cli",
+        ),
     ),
 )
 DOORS = len(LEVELS)

@@ -44,6 +44,11 @@ COMMANDS = {
         "Make a page or a figure of results: a time line by speaker, curves, the valence-arousal plane, the "
         "transcript.",
     ),
+    "benchmark": (
+        "emobridge.cli_benchmark:benchmark",
+        "Measure cold start, the default model and its parts on this machine, beside its peers and the machine's "
+        "peaks.",
+    ),
     "corpus": (
         "emobridge.cli_corpus:corpus",
         "Count what is in a corpus beside what is published, tell what cannot be used and why, and audit its folds.",
