@@ -1,5 +1,6 @@
 """Cold starts: processes from their start to their end, as somebody at a command line waits for them."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -7,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from emobridge.benchmark.machine import version_of
+from emobridge.benchmark.contest import OFFLINE
 from emobridge.benchmark.rounds import Used, watched
 
 PYTHON, IMPORT, HELP = "python alone", "import emobridge", "emobridge --help"
@@ -15,9 +16,10 @@ PREDICT, LIBRARY, PEER = "emobridge predict, first result", "library, first resu
 _MAIN = "from emobridge.cli import main; main()"
 _LIBRARY = "import sys, emobridge; emobridge.load().predict(sys.argv[1])"
 _PEER = """
-import sys
+import sys, soundfile
 from transformers import pipeline
-print(pipeline("audio-classification", model=sys.argv[1])(sys.argv[2]))
+sound, rate_hz = soundfile.read(sys.argv[2], dtype="float32")
+pipeline("audio-classification", model=sys.argv[1])({"raw": sound, "sampling_rate": rate_hz})
 """
 
 
@@ -48,7 +50,7 @@ def measure(clip: Path, peer: Path | None, rounds: int) -> dict[str, dict[str, f
     used: dict[str, list[Used]] = {name: [] for name in started}
     for number in range(rounds + 1):
         for name, command in started.items():
-            found = watched(command)
+            found = watched(command, os.environ | OFFLINE)
             if number:
                 used[name].append(found)
     return {name: _medians(each) for name, each in used.items()}
@@ -57,8 +59,3 @@ def measure(clip: Path, peer: Path | None, rounds: int) -> dict[str, dict[str, f
 def _medians(used: Sequence[Used]) -> dict[str, float]:
     rows: list[dict[str, Any]] = [asdict(each) for each in used]
     return {key: round(median(row[key] for row in rows), 4) for key in rows[0]}
-
-
-def has_peer() -> bool:
-    """Return whether transformers and torch are installed."""
-    return version_of("transformers") is not None and version_of("torch") is not None

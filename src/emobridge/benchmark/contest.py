@@ -27,6 +27,8 @@ OURS, PIPELINE, PIPELINE_8 = "emobridge", "transformers pipeline, per file", "tr
 TORCH, ONNXRUNTIME = "PyTorch, plain loop", "onnxruntime as shipped"
 PEERS = (PIPELINE, PIPELINE_8, TORCH, ONNXRUNTIME)
 MODEL, GRAPH = "hubert", "hubert.onnx"
+# No peer may ask the network for anything: what is not here is not measured.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 # What each peer needs, and how to install it.
 NEEDED = {
     PIPELINE: ("torch", "transformers"),

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,17 @@ from typing import Any
 from emobridge.benchmark import cold, contest
 from emobridge.benchmark.machine import describe
 from emobridge.benchmark.peaks import peaks, thread_limits
+from emobridge.errors import EmobridgeError
 from emobridge.threads import cores
 
 FORMAT_VERSION = 1
 ROUNDS = 3
-# No peer may ask the network for anything: what is not here is not measured.
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+PREPARE = """
+import sys
+from pathlib import Path
+from emobridge.benchmark import contest
+contest.prepare(Path(sys.argv[1]))
+"""
 
 
 def run(rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -34,8 +39,7 @@ def run(rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tell("peers")
-        _python("import sys; from emobridge.benchmark import contest; from pathlib import Path; "
-                "contest.prepare(Path(sys.argv[1]))", name)  # fmt: skip
+        _printed(["-c", PREPARE, name], len(cores()))
         tell("cold start")
         peer = folder / contest.MODEL
         results["cold"] = cold.measure(folder / "clip-0.wav", peer if peer.exists() else None, rounds)
@@ -50,13 +54,20 @@ def run(rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _module(name: str, threads: int, *arguments: str) -> Any:
-    """Return what a module of the benchmark prints in a process of its own with so many threads."""
-    command = [sys.executable, "-W", "ignore", "-m", f"emobridge.benchmark.{name}", *arguments]
-    environment = os.environ | OFFLINE | thread_limits(threads)
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
-    return json.loads(done.stdout.splitlines()[-1])
+    """Return what a module of the benchmark prints."""
+    return json.loads(_printed(["-m", f"emobridge.benchmark.{name}", *arguments], threads).splitlines()[-1])
 
 
-def _python(code: str, *arguments: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", code, *arguments]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | OFFLINE)
+def _printed(arguments: Sequence[str], threads: int) -> str:
+    """Return what Python prints in a process of its own with so many threads.
+
+    Raises:
+        EmobridgeError: it failed.
+    """
+    environment = os.environ | contest.OFFLINE | thread_limits(threads)
+    command = [sys.executable, "-W", "ignore", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise EmobridgeError(f"a part of the benchmark failed ({reason})", remedy="install what it names, or report it")
+    return done.stdout
