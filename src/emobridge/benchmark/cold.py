@@ -18,6 +18,8 @@ _LIBRARY = "import sys, emobridge; emobridge.load().predict(sys.argv[1])"
 _PEER = """
 import sys, soundfile
 from transformers import pipeline
+from transformers.utils.logging import disable_progress_bar
+disable_progress_bar()
 sound, rate_hz = soundfile.read(sys.argv[2], dtype="float32")
 pipeline("audio-classification", model=sys.argv[1])({"raw": sound, "sampling_rate": rate_hz})
 """
