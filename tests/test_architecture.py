@@ -23,7 +23,7 @@ def in_learning(names: str) -> tuple[str, ...]:
 # A module imports from lower levels, or from lines above it in its own level; a package stands for all its modules.
 # docs/architecture.md shows the same table with a line for each file.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "registry", "labels", "results"),
+    ("version", "errors", "registry", "memory", "threads", "labels", "results"),
     ("decoding", "audio", "graphs", "speech", "quality", "segmentation", "transcripts"),
     ("encoders", "speakers", "bundle", "runtime"),
     ("timeline", "alignment", "sources", "planning", "hearing", "stream", "predict", "pictures", "writers", "plots"),
@@ -45,8 +45,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "crossvalidation export"
     ),
     (
-        *("", "server", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk", "cli_bulk"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
+        *("", "server", "benchmark", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk"),
+        *("cli_bulk", "cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning"),
+        *("cli_serve", "cli_benchmark", "cli"),
     ),
 )
 DOORS = len(LEVELS)

@@ -20,6 +20,7 @@ from typing import Any, cast
 from emobridge.errors import AudioError, EmobridgeError, MissingExtraError, OutputError, TranscriptError
 from emobridge.judging import Judge, Options, open_judge
 from emobridge.learning.storage import make_folder
+from emobridge.memory import keep_freed_memory
 from emobridge.recordings import Recording
 from emobridge.results import Result
 from emobridge.writers import write
@@ -131,6 +132,7 @@ def _brought_down(worker: _Worker) -> tuple[Task, Failure]:
 
 def _serve(connection: Connection, options: Options) -> None:
     """Run in a process: load the model, say so with None, then answer each task with parts of it and what it became."""
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the run's to handle
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the run is no more
         try:
