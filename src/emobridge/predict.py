@@ -33,14 +33,17 @@ class Predictor:
         bundle: the model.
         view: name of one of the bundle's category views, ``four`` for example; None is all categories.
         threads: processor threads; None leaves the choice to onnxruntime.
+        precision: in which its public encoders compute, see `Runtime`; None: as it was trained.
 
     Raises:
         LabelError: the bundle has no such view.
     """
 
-    def __init__(self, bundle: Bundle, view: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, view: str | None = None, threads: int | None = None, precision: str | None = None
+    ) -> None:
         self.bundle = bundle
-        self.runtime = Runtime(bundle, threads, view)
+        self.runtime = Runtime(bundle, threads, view, precision)
         self._detector = SpeechDetector()
 
     def in_view(self, view: str | None) -> "Predictor":
