@@ -9,8 +9,8 @@ import json
 import logging
 import platform
 import shutil
-import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emobridge.errors import BundleError
+from emobridge.errors import BundleError, OutputError
 from emobridge.graphs import Graph, optimise
 from emobridge.learning.cache import cache_folder
 from emobridge.learning.storage import make_folder, write_json
@@ -57,7 +57,7 @@ class KeptGraph:
 
         Raises:
             BundleError: the network cannot be loaded or exported, or gives a number that is not finite.
-            OutputError: the cache's folder cannot be made.
+            OutputError: the cache's folder cannot be made, or its disk has no room for the graph.
         """
         if self._graph is None:
             self._graph = self._opened()
@@ -83,10 +83,10 @@ class KeptGraph:
         for left in parent.glob(f".{self.folder.name}.*"):  # by a process that was killed
             if time.time() - left.stat().st_mtime > ABANDONED_S:
                 shutil.rmtree(left, ignore_errors=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}.", dir=parent))
+        partial = make_folder(parent / f".{self.folder.name}.{uuid.uuid4().hex}")
         try:
             exported = make_folder(partial / "exported")
-            _export(self._network(), self._example, exported / GRAPH)
+            _export(_with_room(self._network(), parent), self._example, exported / GRAPH)
             size = sum(path.stat().st_size for path in exported.iterdir())
             optimise(exported / GRAPH, partial / GRAPH, packed=size < PACKED_BYTES)
             shutil.rmtree(exported)
@@ -116,6 +116,20 @@ def _is_whole(folder: Path) -> bool:
         return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def _with_room(network: nn.Module, folder: Path) -> nn.Module:
+    """Return the network, after checking that the disk has room for its weights as exported and as optimised."""
+    tensors = [*network.parameters(), *network.buffers()]
+    needed = 3 * sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OutputError(
+            f"a graph that takes {needed / 1e9:.2f} GB in '{folder}' while it is made",
+            f"its disk has {free / 1e9:.2f} GB left",
+            "set EMOBRIDGE_CACHE to a folder on a larger disk",
+        )
+    return network
 
 
 def _export(network: nn.Module, example: Tensor, path: Path) -> None:

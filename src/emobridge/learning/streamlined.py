@@ -56,6 +56,9 @@ def streamline(network: nn.Module, precision: str) -> None:
     replace_attention(network, SlicedPositions)
     if precision == "bfloat16":
         network.bfloat16()
+        for module in network.modules():
+            if isinstance(module, nn.Conv1d):  # where that is the first, sound comes in 32 bits
+                module.register_forward_pre_hook(_as_weights)
         for product in products:
             product.dtype = torch.bfloat16
         for product in products[:1]:  # sound keeps its bits until its first features
@@ -64,6 +67,11 @@ def streamline(network: nn.Module, precision: str) -> None:
             _pack(network)
     elif precision == "int8":
         _replace(network, nn.Linear, QuantisedLinear)
+
+
+def _as_weights(convolution: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return the inputs in the type of the weights."""
+    return tuple(value.to(convolution.weight.dtype) for value in inputs)  # type: ignore[arg-type]
 
 
 def _replace_convolutions(network: nn.Module) -> list[ProductConvolution]:

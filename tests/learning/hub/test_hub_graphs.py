@@ -1,6 +1,7 @@
 """Laws of graphs that are kept: what the network gives, made once, whole or made again."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from emobridge.errors import BundleError
+from emobridge.errors import BundleError, OutputError
 from emobridge.learning import hub_graphs
 from emobridge.learning.frozen_layers import QuantisedLinear
 from emobridge.learning.hub_graphs import KeptGraph
@@ -117,6 +118,18 @@ def test_what_a_kill_leaves_behind_is_not_used_and_goes_with_time(
     keep().run(rows(3))
     assert not left.exists()
     assert len(made) == 4
+
+
+def test_a_disk_without_room_is_told_in_one_line(
+    keep: Callable[..., KeptGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = keep()
+    usage = shutil.disk_usage(".")._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda *_: usage)
+    with pytest.raises(OutputError, match=r"a graph that takes 0\.00 GB .* left; set EMOBRIDGE_CACHE to") as caught:
+        graph.run(rows(2))
+    assert "\n" not in str(caught.value)
+    assert not list(graph.folder.parent.iterdir())
 
 
 def test_a_network_that_cannot_be_exported_is_told_in_one_line(keep: Callable[..., KeptGraph]) -> None:

@@ -39,6 +39,16 @@ def test_a_streamlined_speech_encoder_gives_what_it_gave(
         torch.testing.assert_close(states(fast, sound), states(plain, sound), atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.1)])
+def test_a_streamlined_whisper_gives_what_it_gave(
+    checkpoint: Callable[..., str], precision: str, tolerance: float
+) -> None:
+    fast, plain = (network(checkpoint("whisper")).encoder for _ in range(2))
+    streamline(fast, precision)
+    features = torch.randn(1, 20, 100)
+    torch.testing.assert_close(states(fast, features), states(plain, features), atol=tolerance, rtol=0)
+
+
 @pytest.mark.parametrize("family", ["deberta-v2", "bert", "xlm-roberta"])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.1)])
 def test_a_streamlined_text_encoder_gives_what_it_gave(
