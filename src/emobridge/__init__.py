@@ -22,13 +22,20 @@ _LEARNING = {
 }
 
 
-def load(model: str | Path | None = None, view: str | None = None, threads: int | None = None) -> "Predictor":
+def load(
+    model: str | Path | None = None,
+    view: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+) -> "Predictor":
     """Return a model that is ready to predict.
 
     Args:
         model: a model directory; None is the model that comes with emobridge.
         view: name of one of the model's category views, such as ``four``; None is all its categories.
         threads: processor threads; None is one a core.
+        precision: of a model that names public encoders, in which these compute: ``auto``, ``float32``, ``bfloat16`` or
+            ``int8``; None: as it was trained.
 
     Raises:
         BundleError: the directory holds no model, or a damaged one.
@@ -37,7 +44,7 @@ def load(model: str | Path | None = None, view: str | None = None, threads: int 
     from emobridge.bundle import load_bundle
     from emobridge.predict import Predictor
 
-    return Predictor(load_bundle(model), view, threads)
+    return Predictor(load_bundle(model), view, threads, precision)
 
 
 def sample() -> Path:

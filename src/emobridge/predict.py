@@ -34,19 +34,22 @@ class Predictor:
         bundle: the model.
         view: name of one of the bundle's category views, ``four`` for example; None is all categories.
         threads: processor threads; None is one a core.
+        precision: in which its public encoders compute, see `Runtime`; None: as it was trained.
 
     Raises:
         LabelError: the bundle has no such view.
     """
 
-    def __init__(self, bundle: Bundle, view: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, view: str | None = None, threads: int | None = None, precision: str | None = None
+    ) -> None:
         self.bundle = bundle
         encoders = (bundle.config.encoders.acoustic, bundle.config.encoders.linguistic)
         # The graphs of a bundle are so small that threads within one would only wait for each other: its threads judge
         # turns side by side. A named encoder is large, and divides its own work.
         is_large = any(isinstance(encoder, NamedEncoderConfig) for encoder in encoders)
         self._threads = 1 if is_large else threads or len(cores())
-        self.runtime = Runtime(bundle, threads if is_large else 1, view)
+        self.runtime = Runtime(bundle, threads if is_large else 1, view, precision)
         self._detector = SpeechDetector()
 
     def in_view(self, view: str | None) -> "Predictor":
