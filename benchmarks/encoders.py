@@ -85,12 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["EMOBRIDGE_CACHE"] = str(Path(folder) / "cache")
         results: dict[str, Any] = {"versions": versions(), "processor": processor(), "threads": threads}
         results["layers"] = options.layers
-        results["peaks"] = peaks()
+        results["peaks"] = peaks(threads)
         if options.without != "speech":
             results["speech"] = speech(Path(folder), options.files, options.layers, threads)
         if options.without != "text":
             results["text"] = text(Path(folder), options.layers, threads)
-        results["peaks"] = {name: max(speed, results["peaks"][name]) for name, speed in peaks().items()}
+        results["peaks"] = {name: max(speed, results["peaks"][name]) for name, speed in peaks(threads).items()}
     write_results(options.out, "encoders", results, page(results))
     return 0 if sound(results) else 1
 
@@ -106,18 +106,23 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def peaks() -> dict[str, float]:
+def peaks(threads: int) -> dict[str, float]:
     """Return precision -> 10^9 operations a second of the fastest matrix product found here."""
-    speeds = measure_speeds()
+    speeds = measure_speeds(clock_of(threads))
     rows, weight = torch.randn(512, 1024), torch.randn(4096, 1024)
-    seconds = min(timed(2, partial(nn.functional.linear, rows, weight))[0] for _ in range(9))
+    seconds = min(timed(threads, partial(nn.functional.linear, rows, weight))[0] for _ in range(9))
     speeds["float32"] = max(speeds["float32"], round(2 * rows.numel() * len(weight) / seconds / 1e9, 1))
     return speeds
 
 
+def clock_of(threads: int) -> Callable[[], float]:
+    """Return the processor's clock for one thread, else the wall's."""
+    return time.process_time if threads == 1 else time.perf_counter
+
+
 def timed(threads: int, call: Callable[[], Any]) -> tuple[float, Any]:
     """Return the seconds that ``call`` takes, and what it gives; see the top of this file."""
-    clock = time.process_time if threads == 1 else time.perf_counter
+    clock = clock_of(threads)
     begun = clock()
     given = call()
     return clock() - begun, given
