@@ -24,12 +24,11 @@ import ray_jobs
 from emobridge import cli
 from emobridge.bulk import cluster as cluster_module
 from emobridge.bulk.cluster import cluster, each
-from emobridge.bulk.run import Total, run
+from emobridge.bulk.run import run
 from emobridge.errors import EmobridgeError
 from emobridge.judging import Options
 
 ROOT = Path(__file__).parents[2]
-Go = Callable[..., Total]
 Files = Callable[[Path], dict[str, bytes]]
 
 
@@ -100,15 +99,13 @@ def test_what_a_worker_raises_ends_the_work_in_one_line(job: str, told: str) -> 
 def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
     recordings: Path,
     tmp_path: Path,
-    here: Go,
     files_in: Files,
     toy_bundle: Path,
     ray_here: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The run that is killed, another process, finds the cluster by its address."""
-    here(recordings, tmp_path / "whole")
-    monkeypatch.undo()
+    options = Options(toy_bundle, threads=1)
+    run(str(recordings), str(tmp_path / "whole"), options, workers=1)
     command = [sys.executable, "-W", "error", "-c", "from emobridge.cli import main; main()", "bulk", str(recordings)]
     command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1", "--address", ray_here]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
@@ -117,7 +114,7 @@ def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
             time.sleep(0.01)
         started.send_signal(signal.SIGKILL)
     assert len(list((tmp_path / "cut" / "in_hand").iterdir())) <= 1, "a worker has one part in hand"
-    total = run(str(recordings), str(tmp_path / "cut"), Options(toy_bundle, threads=1), workers=2)
+    total = run(str(recordings), str(tmp_path / "cut"), options, workers=2)
     assert total.failed == 3
     assert files_in(tmp_path / "cut") == files_in(tmp_path / "whole")
 
