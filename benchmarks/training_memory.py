@@ -37,15 +37,15 @@ CATEGORIES, DIMENSIONS = ("angry", "happy", "neutral", "sad"), ("valence", "arou
 class GeneratedFrontEnd:
     """Stands where the speech encoder is; nothing is left to encode."""
 
+    dimension: int
     name: str = "generated"
-    dimension: int = WIDTH
     sample_rate_hz: int = 16_000
     batch_s: float = 0.0
     cache_name: str = "acoustic"
 
     def vector_count(self, duration_s: float) -> int:
-        """Return how many vectors a clip of ``duration_s`` gives."""
-        return round(duration_s * VECTORS_HZ)
+        """Refuse: all vectors are generated."""
+        raise AssertionError("all vectors are in the cache")
 
     def encode_batch(self, sounds: object) -> list[NDArray[np.float32]]:
         """Refuse: all vectors are generated."""
@@ -59,24 +59,24 @@ def durations_s(count: int) -> NDArray[np.float64]:
     return drawn
 
 
-def fill(cache: ArrayCache, key: str, rows: int) -> None:
+def fill(cache: ArrayCache, key: str, rows: int, width: int) -> None:
     """Put ``rows`` random vectors under a key, unless they are there."""
     if key not in cache:
         random = np.random.default_rng(len(cache))
-        cache.add(key, random.standard_normal((rows, WIDTH), np.float32).astype(np.float16))
+        cache.add(key, random.standard_normal((rows, width), np.float32).astype(np.float16))
 
 
-def generate(folder: Path, count: int) -> Examples:
+def generate(folder: Path, count: int, width: int, vectors_hz: float) -> Examples:
     """Return ``count`` generated examples whose vectors are in a cache below ``folder``."""
     random = np.random.default_rng(2)
-    heard = ArrayCache(folder / "acoustic", np.float16, WIDTH)
-    read = ArrayCache(folder / "linguistic", np.float16, WIDTH)
+    heard = ArrayCache(folder / "acoustic", np.float16, width)
+    read = ArrayCache(folder / "linguistic", np.float16, width)
     lengths_s = durations_s(count)
     token_ids = []
     for number, length_s in enumerate(lengths_s):
-        fill(heard, str(number), round(length_s * VECTORS_HZ))
+        fill(heard, str(number), max(1, round(length_s * vectors_hz)), width)
         token_ids.append(np.append(number, np.zeros(1 + max(1, round(length_s * TOKENS_HZ)), np.int64)))
-        fill(read, text_key(token_ids[-1]), len(token_ids[-1]))
+        fill(read, text_key(token_ids[-1]), len(token_ids[-1]), width)
     targets = np.eye(len(CATEGORIES), dtype=np.float32)[random.integers(0, len(CATEGORIES), count)]
     dimensions = random.random((count, len(DIMENSIONS)), np.float32)
     return Examples(
@@ -92,7 +92,7 @@ def generate(folder: Path, count: int) -> Examples:
         token_ids=tuple(token_ids),
         frame_keys=tuple(map(str, range(count))),
         frame_counts=np.array([len(heard[str(number)]) for number in range(count)]),
-        front_end=GeneratedFrontEnd(),
+        front_end=GeneratedFrontEnd(width),
         cache=heard,
         text_cache=read,
     )
@@ -107,7 +107,8 @@ def resident_mb() -> tuple[float, float]:
 
 def new_trainer(recipe: Recipe, examples: Examples, folder: Path) -> Trainer:
     """Return a training of the recipe on all examples."""
-    shapes = {"acoustic": VectorShape(WIDTH), "linguistic": VectorShape(WIDTH)}
+    width = examples.front_end.dimension
+    shapes = {"acoustic": VectorShape(width), "linguistic": VectorShape(width)}
     system = EmotionSystem(system_config(recipe, CATEGORIES, DIMENSIONS, shapes))
     setup = TrainingSetup(examples, np.arange(len(examples)), (1.0,), recipe.seed, "generated", folder)
     trainer = Trainer(system, setup, recipe.training, recipe.loss, recipe.masking)
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--utterances", type=int, default=UTTERANCES)
     given = parser.parse_args()
-    examples = generate(given.cache, given.utterances)
+    examples = generate(given.cache, given.utterances, WIDTH, VECTORS_HZ)
     lengths_s = examples.frame_counts / VECTORS_HZ
     print(
         f"{len(examples)} utterances of {lengths_s.min():.1f} to {lengths_s.max():.1f} s, mean {lengths_s.mean():.2f}"

@@ -23,7 +23,7 @@ def in_learning(names: str) -> tuple[str, ...]:
 # A module imports from lower levels, or from lines above it in its own level; a package stands for all its modules.
 # docs/architecture.md shows the same table with a line for each file.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "registry", "labels", "results"),
+    ("version", "errors", "registry", "memory", "threads", "labels", "results"),
     ("decoding", "audio", "graphs", "speech", "quality", "segmentation", "transcripts"),
     ("encoders", "speakers", "bundle", "runtime"),
     ("timeline", "alignment", "sources", "planning", "hearing", "stream", "predict", "pictures", "writers", "plots"),
@@ -36,8 +36,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     in_learning(
-        "attention moments model losses modality_masking compact minilm hub_checkpoints hub_encoders hub_speech "
-        "hub_text system weak_teaching"
+        "attention moments model losses modality_masking compact minilm hub_checkpoints frozen_layers disentangled "
+        "streamlined hub_graphs precisions hub_encoders hub_speech hub_text system weak_teaching"
     ),
     in_learning("training evaluation domain teaching"),
     in_learning(
@@ -45,8 +45,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "crossvalidation export"
     ),
     (
-        *("", "server", "bulk", "recordings", "judging", "progress", "journal", "workers", "folders"),
-        *("cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning", "cli_serve", "cli"),
+        *("", "server", "benchmark", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk"),
+        *("cli_bulk", "cli_predict", "cli_report", "incoming", "cli_listen", "cli_corpus", "cli_learning"),
+        *("cli_serve", "cli_benchmark", "cli"),
     ),
 )
 DOORS = len(LEVELS)

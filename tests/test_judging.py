@@ -11,7 +11,7 @@ from emobridge import judging
 from emobridge.errors import AudioError, MissingExtraError
 from emobridge.judging import Options, open_judge
 from emobridge.recordings import Recording
-from emobridge.transcripts import Transcript
+from emobridge.transcripts import Transcript, recognition
 
 SAMPLE = emobridge.sample()
 GIVEN = Recording("given.flac", SAMPLE, Path("given.flac"), notes=("it is odd",))
@@ -30,7 +30,7 @@ class ToyRecogniser:
 @pytest.fixture
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "load_extra", lambda *_: None)
-    monkeypatch.setattr(judging, "Recogniser", ToyRecogniser)
+    monkeypatch.setattr(recognition, "Recogniser", ToyRecogniser)
 
 
 def test_a_result_has_the_given_name_and_notes(toy_bundle: Path) -> None:

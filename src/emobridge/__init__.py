@@ -1,16 +1,16 @@
 """Hears how people feel: emotion categories and valence, arousal and dominance, from speech and its transcript.
 
-Importing this imports neither onnxruntime nor soundfile nor torch; each comes when it is first needed.
+Importing this imports next to nothing, neither numpy nor onnxruntime nor torch; each comes when it is first needed.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emobridge.results import Result, Segment
 from emobridge.version import __version__
 
 if TYPE_CHECKING:
     from emobridge.predict import Predictor
+    from emobridge.results import Result, Segment
 
 __all__ = ["Result", "Segment", "__version__", "evaluate", "load", "read_corpus", "sample", "train"]
 
@@ -22,13 +22,20 @@ _LEARNING = {
 }
 
 
-def load(model: str | Path | None = None, view: str | None = None, threads: int | None = None) -> "Predictor":
+def load(
+    model: str | Path | None = None,
+    view: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+) -> "Predictor":
     """Return a model that is ready to predict.
 
     Args:
         model: a model directory; None is the model that comes with emobridge.
         view: name of one of the model's category views, such as ``four``; None is all its categories.
-        threads: processor threads; None leaves the choice to onnxruntime.
+        threads: processor threads; None is one a core.
+        precision: of a model that names public encoders, in which these compute: ``auto``, ``float32``, ``bfloat16`` or
+            ``int8``; None: as it was trained.
 
     Raises:
         BundleError: the directory holds no model, or a damaged one.
@@ -37,7 +44,7 @@ def load(model: str | Path | None = None, view: str | None = None, threads: int 
     from emobridge.bundle import load_bundle
     from emobridge.predict import Predictor
 
-    return Predictor(load_bundle(model), view, threads)
+    return Predictor(load_bundle(model), view, threads, precision)
 
 
 def sample() -> Path:
@@ -46,6 +53,10 @@ def sample() -> Path:
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("Result", "Segment"):
+        from emobridge import results
+
+        return getattr(results, name)
     if name not in _LEARNING:
         raise AttributeError(f"module 'emobridge' has no attribute '{name}'")
     from emobridge.registry import load_extra

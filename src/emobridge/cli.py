@@ -6,20 +6,130 @@ interrupted.
 
 import os
 import sys
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
-from emobridge import cli_corpus, cli_learning, cli_listen, cli_report, cli_serve
 from emobridge.errors import EmobridgeError, one_line
+from emobridge.registry import load_entry
 from emobridge.version import __version__
 
+# Each command: where it is, and what the overview says of it, which is how its own help begins.
+COMMANDS = {
+    "predict": (
+        "emobridge.cli:predict",
+        "Print or write the emotions in recordings, segment by segment, and a summary of each.",
+    ),
+    "models": (
+        "emobridge.cli:models",
+        "Print what a model is: its name, size, categories, dimensions, licence and training data.",
+    ),
+    "bulk": (
+        "emobridge.cli_bulk:bulk",
+        "Judge an archive of recordings into one table of Parquet files, on this machine or on a Ray cluster.",
+    ),
+    "listen": (
+        "emobridge.cli_listen:listen",
+        "Print what is heard while it is heard, an utterance a line; ctrl-C ends it with a summary.",
+    ),
+    "serve": (
+        "emobridge.cli_serve:serve",
+        "Answer over HTTP: recordings in, results out, live sound over a socket; and a page at / for a browser.",
+    ),
+    "serve-key": (
+        "emobridge.cli_serve:serve_key",
+        "Print a new API key, once: the file keeps its SHA-256 alone.",
+    ),
+    "report": (
+        "emobridge.cli_report:report",
+        "Make a page or a figure of results: a time line by speaker, curves, the valence-arousal plane, the "
+        "transcript.",
+    ),
+    "benchmark": (
+        "emobridge.cli_benchmark:benchmark",
+        "Measure cold start, the default model and its parts on this machine, beside its peers and the machine's "
+        "peaks.",
+    ),
+    "corpus": (
+        "emobridge.cli_corpus:corpus",
+        "Count what is in a corpus beside what is published, tell what cannot be used and why, and audit its folds.",
+    ),
+    "encode": (
+        "emobridge.cli_learning:encode",
+        "Put what a recipe's frozen encoders make of its corpora into the cache, once, for all trainings.",
+    ),
+    "train": (
+        "emobridge.cli_learning:train",
+        "Train a recipe on one fold; what comes out can be exported.",
+    ),
+    "crossvalidate": (
+        "emobridge.cli_learning:crossvalidate",
+        "Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.",
+    ),
+    "compare": (
+        "emobridge.cli_learning:compare",
+        "Test whether two systems differ on the same utterances: UAR, weighted F1, CCC and accuracy, by speakers.",
+    ),
+    "evaluate": (
+        "emobridge.cli_learning:evaluate",
+        "Judge a bundle on a recipe's test part, through the graphs that predict for users.",
+    ),
+    "export": (
+        "emobridge.cli_learning:export",
+        "Turn a training into a bundle, which predicts without torch.",
+    ),
+}
+# No rich markup: to lay out help with it takes longer than everything else that --help does.
+_STYLE: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name, each imported and made when it is asked for, so that none pays for the others."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            alone = typer.Typer(**_STYLE)
+            function = load_entry({name: COMMANDS[name][0]}, name)
+            alone.command(name)(cast(Callable[..., None], function))
+            self._made[name] = typer.main.get_command(alone)
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    """All commands, none of them imported for the overview."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+
+
 app = typer.Typer(
+    cls=_Group,
     help="Hears how people feel: emotions over time, from speech and its transcript, offline.",
-    add_completion=False,
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    **_STYLE,
 )
 
 
@@ -92,7 +202,6 @@ Restart = Annotated[bool, typer.Option("--restart", help="Do all again, also wha
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all, with --jobs one each.")]
 
 
-@app.command()
 def predict(
     files: Recordings = None,
     *,
@@ -119,7 +228,9 @@ def predict(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from emobridge import cli_predict
     from emobridge.judging import Options
+    from emobridge.memory import keep_freed_memory
 
+    keep_freed_memory()
     options = Options(model, categories, channel, asr, language, threads)
     failures = cli_predict.predict(
         files or [], list_file, transcript, speakers, options, output_format, out, jobs, restart
@@ -127,7 +238,6 @@ def predict(
     raise typer.Exit(1 if failures else 0)
 
 
-@app.command()
 def models(
     model: Annotated[
         Path | None, typer.Argument(help="Model directory; left out: the model that comes with emobridge.")
@@ -165,19 +275,3 @@ def models(
         speakers = "unknown" if corpus.speakers is None else corpus.speakers
         counts = f"{corpus.utterances} utterances, speakers: {speakers}"
         typer.echo(f"  {'learned from':<15}{corpus.corpus} ({corpus.licence}; {counts}): {corpus.used_for}")
-
-
-for command in (
-    cli_listen.listen,
-    cli_serve.serve,
-    cli_serve.serve_key,
-    cli_report.report,
-    cli_corpus.corpus,
-    cli_learning.encode,
-    cli_learning.train,
-    cli_learning.crossvalidate,
-    cli_learning.compare,
-    cli_learning.evaluate,
-    cli_learning.export,
-):
-    app.command()(command)

@@ -40,6 +40,12 @@ def encode(
         int | None,
         typer.Option(min=1, help="Keep the mean of so many acoustic vectors in a row, as acoustic.pool_frames does."),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Encode clips with so many Ray workers of one thread each.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster, such as auto, whose machines have the same folders.")
+    ] = None,
     threads: Threads = None,
 ) -> None:
     """Put what a recipe's frozen encoders make of its corpora into the cache, once, for all trainings.
@@ -49,6 +55,10 @@ def encode(
     pooled = [] if pool_frames is None else [f"acoustic.pool_frames={pool_frames}"]
     chosen = _read(recipe, [*(overrides or []), *pooled], threads)
     preparation = load_extra("emobridge.learning.preparation", "train")
+    further = {}
+    if workers is not None or address is not None:
+        clip_encoder = load_extra("emobridge.bulk.encoding", "bulk").clip_encoder
+        further["clip_encoder"] = clip_encoder(chosen.acoustic, workers, address)
     with _progress() as report:
 
         def tell(what: str, done: int, total: int) -> None:
@@ -56,7 +66,7 @@ def encode(
                 typer.echo(what)
             report(what, done, total)
 
-        examples = preparation.encode(chosen, data, tell).examples
+        examples = preparation.encode(chosen, data, tell, **further).examples
     readable = load_extra("emobridge.learning.front_ends", "train").readable_size
     for things, cache in (("clips", examples.cache), ("texts", examples.text_cache)):
         if cache is not None and len(cache):

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
-from emobridge.folders import place_results, refuse_overwriting, run_folder, tables_of
 from emobridge.judging import Options, open_judge
 from emobridge.progress import Meter
 from emobridge.recordings import Recording, recordings
 from emobridge.results import Result, Segment, Summary
-from emobridge.workers import Task
 from emobridge.writers import format_named, formats_named, write, writer_for
+
+if TYPE_CHECKING:
+    from emobridge.workers import Task
 
 
 def predict(
@@ -44,6 +45,8 @@ def predict(
                 if value is not None:
                     raise typer.BadParameter("it needs several recordings and a folder as --out", param_hint=option)
             return _predict_here(found, options, _output_for(out, formats, found))
+        from emobridge.folders import run_folder, tables_of  # here, as one recording needs neither it nor processes
+
         formats = formats or ("json",)
         _try_out(formats, 1)
         _try_out(tables_of(formats), 2)
@@ -91,16 +94,19 @@ def _output_for(out: Path | None, formats: tuple[str, ...], found: Sequence[Reco
             two results would go to one file, or a result would overwrite an input.
         typer.BadParameter: several formats for one file, or one that contradicts the file's extension.
     """
-    if out is not None and (out.is_dir() or not out.suffix):
-        formats = formats or ("json",)
-        _try_out(formats, 1)
-        return _ToFolder(place_results(found, out, formats))
-    if len(formats) > 1:
+    is_folder = out is not None and (out.is_dir() or not out.suffix)
+    if len(formats) > 1 and not is_folder:
         raise typer.BadParameter("several formats need a folder: --out FOLDER", param_hint="--format")
     if out is None:
         format_name = formats[0] if formats else "txt"
         _try_out([format_name], len(found))
         return _ToStandardOutput(format_name)
+    from emobridge.folders import place_results, refuse_overwriting  # here, as in `predict`
+
+    if is_folder:
+        formats = formats or ("json",)
+        _try_out(formats, 1)
+        return _ToFolder(place_results(found, out, formats))
     if formats not in ((), (format_named(out.suffix),)):
         raise typer.BadParameter(f"'{formats[0]}' contradicts --out '{out}'", param_hint="--format")
     if not out.parent.is_dir():
@@ -156,7 +162,7 @@ class _ToFile:
 class _ToFolder:
     """A file of each format."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: "Sequence[Task]") -> None:
         self._tasks = tasks
 
     def add(self, index: int, result: Result) -> None:

@@ -31,7 +31,7 @@ class _Heard:
 
 
 class Hearing:
-    """A model that judges one segment after the other.
+    """A model that judges segments, one after the other or in several threads.
 
     Args:
         runtime: the model.
@@ -46,7 +46,7 @@ class Hearing:
         self._runtime = runtime
         self._detector = detector
         self._reads = reads
-        self._warnings: list[str] = []  # what was odd about the segments so far
+        self._warnings: list[tuple[float, str]] = []  # when and what was odd about the segments so far
         self.config = runtime.bundle.config
 
     def read(self, start_s: float, end_s: float, speaker: str | None, words: Sequence[PlacedWord]) -> Segment:
@@ -89,7 +89,7 @@ class Hearing:
             segments=tuple(segments),
             speakers=summarise_speakers(segments),
             summary=summarise(segments),
-            warnings=(*warnings, *self._warnings),
+            warnings=(*warnings, *(told for _, told in sorted(self._warnings))),
         )
 
     def _part(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:
@@ -106,7 +106,7 @@ class Hearing:
         read = self._read(text)
         if read is not None and read.truncated:
             told = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
-            self._warnings.append(told)
+            self._warnings.append((start_s, told))
         if acoustic is None and read is None:
             return _Heard(None, flags, abstention(flags))
         estimate = self._runtime.estimate(acoustic, read)

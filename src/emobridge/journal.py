@@ -158,7 +158,7 @@ def _read_into(journal: Journal, path: Path, file: BinaryIO, header: Settings) -
     try:
         for start, line_end, values in whole_lines(file):
             if start == 0:
-                _refuse_change(path, values, header)
+                refuse_change(path.parent, values, header)
             else:
                 journal.load(start, values)
             end = line_end
@@ -168,7 +168,8 @@ def _read_into(journal: Journal, path: Path, file: BinaryIO, header: Settings) -
     return end
 
 
-def _refuse_change(path: Path, started: Settings, given: Settings) -> None:
+def refuse_change(folder: str | Path, started: Settings, given: Settings) -> None:
+    """Raise an OutputError where the run in ``folder`` was started with other settings than those that are given."""
     changed = [name for name in {**started, **given} if started.get(name) != given.get(name)]
     if changed:
         told = [
@@ -176,9 +177,9 @@ def _refuse_change(path: Path, started: Settings, given: Settings) -> None:
             for settings in (started, given)
         ]
         raise OutputError(
-            f"the run in '{path.parent}' was started with {told[0]}, not with {told[1]}",
+            f"the run in '{folder}' was started with {told[0]}, not with {told[1]}",
             "a run goes on with the model and the options that it was started with",
-            "give those, or --restart to do all of it again, or another --out",
+            "give those, or --restart to do all of it again, or choose another folder",
         )
 
 

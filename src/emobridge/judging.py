@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import emobridge
 from emobridge.errors import AudioError
@@ -12,7 +13,9 @@ from emobridge.registry import load_extra
 from emobridge.results import Result
 from emobridge.sources import file_name
 from emobridge.transcripts import Transcript
-from emobridge.transcripts.recognition import Recogniser
+
+if TYPE_CHECKING:
+    from emobridge.transcripts.recognition import Recogniser
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Options:
         channel: the channel to hear, counted from 1; None mixes them down.
         recogniser: hub name or path of the model that recognises the words where no transcript is given, or None.
         language: the code of the language that is spoken, None leaves it to the recogniser.
-        threads: processor threads; None leaves the choice to onnxruntime.
+        threads: processor threads; None is one a core.
     """
 
     model: Path | None = None
@@ -41,7 +44,7 @@ class Judge:
     """A model that is ready, and how recordings are put to it. Make one with `open_judge`."""
 
     predictor: Predictor
-    recogniser: Recogniser | None
+    recogniser: "Recogniser | None"
     channel: int | None
 
     def judge(self, recording: Recording, progress: Callable[[float, float], None] | None = None) -> Result:
@@ -80,5 +83,7 @@ def open_judge(options: Options) -> Judge:
     recogniser = None
     if options.recogniser is not None:
         load_extra("faster_whisper", "asr")
+        from emobridge.transcripts.recognition import Recogniser
+
         recogniser = Recogniser(options.recogniser, options.language, options.threads)
     return Judge(emobridge.load(options.model, options.categories, options.threads), recogniser, options.channel)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emobridge.alignment import PlacedWord, place_words
-from emobridge.bundle import Bundle
+from emobridge.bundle import Bundle, NamedEncoderConfig
 from emobridge.errors import AudioError
 from emobridge.hearing import Hearing
 from emobridge.planning import Plan, Planner, Speakers
@@ -21,6 +21,7 @@ from emobridge.sources import Recording, Source, file_name, open_source
 from emobridge.speakers import turns_of
 from emobridge.speech import SpeechDetector
 from emobridge.stream import EVERY_S, KEEP, Stream
+from emobridge.threads import cores, in_order
 from emobridge.transcripts import READERS, Transcript, read_transcript, reads
 
 PLANNING_SHARE = 0.25  # of the time that a recording takes, about
@@ -32,15 +33,23 @@ class Predictor:
     Args:
         bundle: the model.
         view: name of one of the bundle's category views, ``four`` for example; None is all categories.
-        threads: processor threads; None leaves the choice to onnxruntime.
+        threads: processor threads; None is one a core.
+        precision: in which its public encoders compute, see `Runtime`; None: as it was trained.
 
     Raises:
         LabelError: the bundle has no such view.
     """
 
-    def __init__(self, bundle: Bundle, view: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, view: str | None = None, threads: int | None = None, precision: str | None = None
+    ) -> None:
         self.bundle = bundle
-        self.runtime = Runtime(bundle, threads, view)
+        encoders = (bundle.config.encoders.acoustic, bundle.config.encoders.linguistic)
+        # The graphs of a bundle are so small that threads within one would only wait for each other: its threads judge
+        # turns side by side. A named encoder is large, and divides its own work.
+        is_large = any(isinstance(encoder, NamedEncoderConfig) for encoder in encoders)
+        self._threads = 1 if is_large else threads or len(cores())
+        self.runtime = Runtime(bundle, threads if is_large else 1, view, precision)
         self._detector = SpeechDetector()
 
     def in_view(self, view: str | None) -> "Predictor":
@@ -125,17 +134,28 @@ class Predictor:
     ) -> list[Segment]:
         """Return the segments of all turns of a plan, by start."""
         rate_hz = self.bundle.config.sample_rate_hz
-        placed = iter(place_words(words, [turn for part in plan.parts for turn in part.turns]))
+        turns = [turn for part in plan.parts for turn in part.turns]
+        sounds = (
+            sound
+            for part in plan.parts
+            for sound in cut_out(
+                source.blocks(rate_hz, part.channel), [(turn.start_s, turn.end_s) for turn in part.turns], rate_hz
+            )
+        )
+        pieces = zip(turns, sounds, place_words(words, turns), strict=True)
+        numbers = (number for number, part in enumerate(plan.parts) for _ in part.turns)
+        threads = min(self._threads, max(1, len(turns)))
         segments = []
-        for number, part in enumerate(plan.parts):
-            stretches = [(turn.start_s, turn.end_s) for turn in part.turns]
-            sounds = cut_out(source.blocks(rate_hz, part.channel), stretches, rate_hz)
-            for turn, sound in zip(part.turns, sounds, strict=True):
-                judged = hearing.judge(turn.speaker, sound, next(placed))
-                if heard is not None:
-                    heard(judged)
-                segments += judged
-                meter.judged((number + turn.end_s / source.duration_s) / len(plan.parts))
+        for turn, number, judged in zip(
+            turns,
+            numbers,
+            in_order(lambda piece: hearing.judge(piece[0].speaker, *piece[1:]), pieces, threads),
+            strict=True,
+        ):
+            if heard is not None:
+                heard(judged)
+            segments += judged
+            meter.judged((number + turn.end_s / source.duration_s) / len(plan.parts))
         return sorted(segments, key=lambda segment: (segment.start_s, segment.end_s))
 
     def _reads(self, words: Transcript | None) -> bool:

@@ -69,7 +69,7 @@ def recordings(
         typer.BadParameter: nothing was given, - twice, one transcript or file of turns for several recordings, or
             speakers that are none of these.
     """
-    names = [*given, *(_read_list(list_file) if list_file else [])]
+    names = [*given, *(read_list(list_file) if list_file else [])]
     if not names:
         raise typer.BadParameter("give a recording, a folder, - or --list", param_hint="FILE...")
     if names.count("-") > 1:
@@ -79,13 +79,35 @@ def recordings(
         yield _with_turns(_with_words(found, transcript), speakers)
 
 
-def _read_list(path: Path) -> list[str]:
+def read_list(path: Path) -> list[str]:
+    """Return the lines of a list of recordings that name something.
+
+    Raises:
+        AudioError: it cannot be read, or is no text in UTF-8.
+    """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        given = f"list '{path}' cannot be read ({error})"
-        raise AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise _no_list(str(path), error) from error
+    return lines_of_list(content, str(path))
+
+
+def lines_of_list(content: bytes, name: str) -> list[str]:
+    """Return the lines of a list of recordings, called ``name``, that name something.
+
+    Raises:
+        AudioError: it is no text in UTF-8.
+    """
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise _no_list(name, error) from error
     return [line.strip() for line in lines if line.strip()]
+
+
+def _no_list(name: str, error: Exception) -> AudioError:
+    given = f"list '{name}' cannot be read ({error})"
+    return AudioError(given, "a list is text in UTF-8, one path a line", "check its path and encoding")
 
 
 def _behind(name: str, spool: Path) -> list[Recording]:
@@ -98,34 +120,45 @@ def _behind(name: str, spool: Path) -> list[Recording]:
     folder = Path(name)
     if not folder.is_dir():
         return [Recording(name, folder, Path(folder.name))]
-    found = _below(folder)
+    found = {Path(path): problem for path, problem in recordings_below(name)}
     if not found:
-        valid = f"recordings end in {' '.join(sorted(AUDIO_EXTENSIONS))}"
-        raise AudioError(f"folder '{name}' holds no recording", valid, "name the files themselves")
-    return found
-
-
-def _below(folder: Path) -> list[Recording]:
-    """Return what lies below a folder and is named like a recording, and the folders that cannot be searched."""
-    problems: dict[Path, str | None] = {}
-
-    def unsearched(error: OSError) -> None:
-        problems[Path(error.filename)] = f"the folder cannot be searched ({error.strerror}); check its permissions"
-
-    for parent, folders, files in os.walk(folder, onerror=unsearched):
-        for name in (*folders, *files):
-            path = Path(parent, name)
-            if path.suffix.lower() in AUDIO_EXTENSIONS and not name.startswith("."):
-                problems[path] = _problem_of_link(path)
+        raise no_recording(name)
     return [
-        Recording(str(path), path, path.relative_to(folder), problem=problem)
-        for path, problem in sorted(problems.items())
+        Recording(str(path), path, path.relative_to(folder), problem=problem) for path, problem in sorted(found.items())
     ]
 
 
-def _problem_of_link(path: Path) -> str | None:
+def recordings_below(folder: str) -> Iterator[tuple[str, str | None]]:
+    """Yield what lies below a folder and is named like a recording, and the folders that cannot be searched.
+
+    Each comes with the reason why it cannot be judged, where there is one; of a path that comes twice the last counts.
+    The order is the file system's.
+    """
+    unsearched: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=unsearched.append):
+        for name in (*folders, *files):
+            if is_named_like_a_recording(name):
+                path = os.path.join(parent, name)  # noqa: PTH118  a Path for each of a million costs a gigabyte
+                yield path, _problem_of_link(path)
+    for error in unsearched:
+        yield error.filename, f"the folder cannot be searched ({error.strerror}); check its permissions"
+
+
+def is_named_like_a_recording(name: str) -> bool:
+    """Return whether a file of this name, without folders, is taken for a recording when a folder is searched."""
+    return os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS and not name.startswith(".")  # noqa: PTH122
+
+
+def no_recording(folder: str) -> AudioError:
+    """Return the error of a folder in which nothing was found."""
+    valid = f"recordings end in {' '.join(sorted(AUDIO_EXTENSIONS))}"
+    return AudioError(f"folder '{folder}' holds no recording", valid, "name the files themselves")
+
+
+def _problem_of_link(path: str) -> str | None:
+    """Return why a link leads nowhere, None where something is there."""
     try:
-        path.stat()
+        os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return "it is a link to a file that is not there; restore that file or delete the link"
     except OSError as error:
@@ -178,8 +211,14 @@ def _refuse_one_for_several(found: Sequence[Recording], kind: str, option: str) 
 
 
 def _companions(folder: Path, extensions: Iterable[str]) -> dict[Path, Path]:
-    """Return path below ``folder``, without its extension -> file; of several, the one of the first extension."""
+    """Return path below ``folder``, without its extension -> file, as `companions` does."""
+    places = (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return {Path(name): folder / place for name, place in companions(places, extensions).items()}
+
+
+def companions(places: Iterable[str], extensions: Iterable[str]) -> dict[str, str]:
+    """Return path without its extension -> path; of several, the one of the first extension."""
     ranks = {extension: rank for rank, extension in enumerate(extensions)}
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ranks]
-    found.sort(key=lambda path: -ranks[path.suffix.lower()])
-    return {path.relative_to(folder).with_suffix(""): path for path in found}
+    found = [(place, *os.path.splitext(place)) for place in sorted(places)]  # noqa: PTH122
+    known = [(place, name, ranks[extension.lower()]) for place, name, extension in found if extension.lower() in ranks]
+    return {name: place for place, name, _ in sorted(known, key=lambda one: -one[2])}

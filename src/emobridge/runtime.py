@@ -50,6 +50,8 @@ class Runtime:
         bundle: the model.
         threads: processor threads a graph; None leaves the choice to onnxruntime.
         view: name of one of the bundle's views, a subset of the categories; None is all of them.
+        precision: in which its public encoders compute: ``auto``, ``float32``, ``bfloat16`` or ``int8``; None: as it
+            was trained.
 
     Attributes:
         categories: names in the order of `Estimate.probabilities`.
@@ -58,17 +60,23 @@ class Runtime:
 
     Raises:
         LabelError: the bundle has no such view.
-        BundleError: the bundle names an encoder that is not known, or a public one that is not here.
+        BundleError: the bundle names an encoder that is not known, or a public one that is not here; or a precision is
+            asked for and it names none.
+        RecipeError: this machine has no units for the precision.
         MissingExtraError: it names a public encoder, and the extra [train] is not installed.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None, view: str | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, threads: int | None = None, view: str | None = None, precision: str | None = None
+    ) -> None:
         config = bundle.config
+        if precision is not None:
+            _check_public(bundle, precision)
         self.bundle = bundle
         self._view, self.categories = _view(bundle, view)
         self.dimensions = tuple(dimension.name for dimension in config.dimensions)
-        self.acoustic = _acoustic_encoder(bundle, threads)
-        self.linguistic = _linguistic_encoder(bundle, threads)
+        self.acoustic = _acoustic_encoder(bundle, threads, precision)
+        self.linguistic = _linguistic_encoder(bundle, threads, precision)
         heads = {"logits": config.categories, "dimensions": config.dimensions, "distance": config.distance_threshold}
         self._fusion = Graph(bundle.path / FUSION_GRAPH, tuple(name for name, head in heads.items() if head), threads)
 
@@ -202,26 +210,33 @@ def intervals(
     }
 
 
-def _acoustic_encoder(bundle: Bundle, threads: int | None) -> AcousticEncoder | None:
+def _acoustic_encoder(bundle: Bundle, threads: int | None, precision: str | None) -> AcousticEncoder | None:
     config = bundle.config.encoders.acoustic
     if config is None:
         return None
     if isinstance(config, NamedEncoderConfig):
-        return cast(AcousticEncoder, _registered(encoders.NAMED, config.name, "train")(config))
+        return cast(AcousticEncoder, _registered(encoders.NAMED, config.name, "train")(config, precision))
     kind = _registered(encoders.ACOUSTIC, config.name)
     encoder = kind(bundle.path / config.graph, config.settings, config.dimension, config.fingerprint, threads)
     return cast(AcousticEncoder, encoder)
 
 
-def _linguistic_encoder(bundle: Bundle, threads: int | None) -> LinguisticEncoder | None:
+def _linguistic_encoder(bundle: Bundle, threads: int | None, precision: str | None) -> LinguisticEncoder | None:
     config = bundle.config.encoders.linguistic
     if config is None:
         return None
     if isinstance(config, NamedEncoderConfig):
-        return cast(LinguisticEncoder, _registered(encoders.NAMED, config.name, "train")(config))
+        return cast(LinguisticEncoder, _registered(encoders.NAMED, config.name, "train")(config, precision))
     kind = _registered(encoders.LINGUISTIC, config.name)
     graph, tokenizer = bundle.path / config.graph, bundle.path / config.tokenizer
     return cast(LinguisticEncoder, kind(graph, tokenizer, config.dimension, config.fingerprint, threads))
+
+
+def _check_public(bundle: Bundle, precision: str) -> None:
+    both = bundle.config.encoders
+    if not any(isinstance(one, NamedEncoderConfig) for one in (both.acoustic, both.linguistic)):
+        given = f"precision '{precision}' for the model '{bundle.config.name}'"
+        raise BundleError(given, "a model with its own encoders has theirs, in its graphs", "leave it out")
 
 
 def _registered(registry: Mapping[str, str], name: str, extra: str | None = None) -> Any:

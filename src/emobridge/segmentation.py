@@ -77,7 +77,7 @@ def utterances(
     """
     speech = track.speech.copy()
     places = (np.array(spoken_s) / CHUNK_S).astype(int)
-    known = np.unique(places.clip(0, len(speech) - 1))
+    known = np.sort(places.clip(0, len(speech) - 1))
     speech[known] = 1.0
     regions = [
         (start, end)

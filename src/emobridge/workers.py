@@ -20,6 +20,7 @@ from typing import Any, cast
 from emobridge.errors import AudioError, EmobridgeError, MissingExtraError, OutputError, TranscriptError
 from emobridge.judging import Judge, Options, open_judge
 from emobridge.learning.storage import make_folder
+from emobridge.memory import keep_freed_memory
 from emobridge.recordings import Recording
 from emobridge.results import Result
 from emobridge.writers import write
@@ -131,6 +132,7 @@ def _brought_down(worker: _Worker) -> tuple[Task, Failure]:
 
 def _serve(connection: Connection, options: Options) -> None:
     """Run in a process: load the model, say so with None, then answer each task with parts of it and what it became."""
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the run's to handle
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the run is no more
         try:
@@ -140,10 +142,10 @@ def _serve(connection: Connection, options: Options) -> None:
             return
         connection.send(None)
         while (task := connection.recv()) is not None:
-            connection.send(_judged(judge, task, connection.send))
+            connection.send(judged(judge, task, connection.send))
 
 
-def _judged(judge: Judge, task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure | EmobridgeError:
+def judged(judge: Judge, task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure | EmobridgeError:
     """Return the result, the failure of this recording alone, or the error that concerns all."""
     try:
         result = judge.judge(task.recording, lambda done_s, total_s: send(min(1.0, done_s / total_s)))

@@ -18,8 +18,6 @@ def test_the_peak_of_training_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training_memory, "WIDTH", 16)
-    narrow = training_memory.GeneratedFrontEnd(dimension=16)
-    monkeypatch.setattr(training_memory, "GeneratedFrontEnd", lambda: narrow)
     small = ["--set", "model.width=16", "--set", "model.heads=2", "--steps", "1", "--utterances", "20"]
     monkeypatch.setattr(sys, "argv", ["training_memory.py", str(tmp_path), *small])
     training_memory.main()

@@ -47,7 +47,11 @@ class ArrayCache:
         self._handed_out_bytes = 0
         self._index: dict[str, tuple[Path, int, int]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for index_file in sorted(folder.glob("*.jsonl")):
+        self.reread()
+
+    def reread(self) -> None:
+        """Take in what others have added since the cache was opened."""
+        for index_file in sorted(self.folder.glob("*.jsonl")):
             self._read_segment(index_file)
 
     def _read_segment(self, index_file: Path) -> None:

@@ -20,7 +20,7 @@ from emobridge.errors import RecipeError, nearest
 from emobridge.labels import LabelMap, Scale, label_map
 from emobridge.learning.cache import ArrayCache
 from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
-from emobridge.learning.front_ends import FrontEnd, FunctionalsFrontEnd, Report, encode_clips, no_report
+from emobridge.learning.front_ends import ClipEncoder, FrontEnd, FunctionalsFrontEnd, Report, encode_clips, no_report
 from emobridge.learning.perturbations import VERSION, perturb
 from emobridge.learning.weak_labels import weak_dimensions
 
@@ -168,6 +168,7 @@ def build_examples(
     tokenizer: Tokenizer | None,
     report: Report = no_report,
     front_end: FrontEnd | None = None,
+    clip_encoder: ClipEncoder = encode_clips,
 ) -> Examples:
     """Return the examples of a recipe, encoding the sound that the cache does not hold yet.
 
@@ -178,6 +179,7 @@ def build_examples(
         tokenizer: of the linguistic encoder; None where no text is used.
         report: called with what is being done, how much of it is done, and how much there is.
         front_end: of the acoustic encoder; None is that of `compact`.
+        clip_encoder: how clips get into the cache.
 
     Raises:
         AudioError, CorpusError: a sound file cannot be read.
@@ -200,7 +202,7 @@ def build_examples(
     rated, weak = _dimension_targets(config, pairs)
     keys = _audio_digests(pairs, report)
     clips = {key: pair[3].audio for key, pair in zip(keys, pairs, strict=True) if key}
-    encode_clips(heard, cache, {key: audio for key, audio in clips.items() if audio}, report)
+    clip_encoder(heard, cache, {key: audio for key, audio in clips.items() if audio}, report)
     return Examples(
         utterances=tuple(utterance for _, _, _, utterance in pairs),
         corpus_names=tuple(corpus.name for corpus in corpora),

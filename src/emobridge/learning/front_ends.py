@@ -97,6 +97,9 @@ class FunctionalsFrontEnd:
         return [self.settings.frames(sound) for sound in sounds]
 
 
+ClipEncoder = Callable[[FrontEnd, ArrayCache, Mapping[str, Path], Report], None]
+
+
 def encode_clips(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: Report = no_report) -> None:
     """Put the vectors of every clip that is not in the cache yet into it.
 
@@ -110,22 +113,44 @@ def encode_clips(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Pat
         AudioError: a recording cannot be read, or its vectors are not finite.
         OutputError: the disk has no room for the vectors.
     """
+    durations_s, what = missing_clips(front_end, cache, clips, report)
+    done = 0
+    for keys in batches(durations_s, front_end.batch_s):
+        encode_together(front_end, cache, {key: clips[key] for key in keys})
+        done += len(keys)
+        report(what, done, len(durations_s))
+
+
+def missing_clips(
+    front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: Report
+) -> tuple[dict[str, float], str]:
+    """Return key -> length in seconds of the clips to encode, and what that is in words, which has been reported.
+
+    Raises:
+        AudioError: a recording cannot be read.
+        OutputError: the disk has no room for the vectors.
+    """
     durations_s = {key: probe(path).duration_s for key, path in clips.items() if key not in cache}
     if not durations_s:
-        return
+        return {}, ""
     size = cache.make_room(sum(front_end.vector_count(duration_s) for duration_s in durations_s.values()))
     what = announcement(len(durations_s), "clips", front_end.name, size)
     report(what, 0, len(durations_s))
-    done = 0
-    for keys in _batches(durations_s, front_end.batch_s):
-        sounds = [load_audio(clips[key], sample_rate_hz=front_end.sample_rate_hz) for key in keys]
-        for key, vectors in zip(keys, front_end.encode_batch(sounds), strict=True):
-            if not np.isfinite(vectors).all():
-                given = f"'{clips[key]}' through {front_end.name} gives numbers that are not finite"
-                raise AudioError(given, "every vector is finite", "take the recording out of the corpus")
-            cache.add(key, vectors.clip(-LARGEST_HALF, LARGEST_HALF))
-        done += len(keys)
-        report(what, done, len(durations_s))
+    return durations_s, what
+
+
+def encode_together(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path]) -> None:
+    """Put the vectors of clips that are encoded at once into the cache.
+
+    Raises:
+        AudioError: a recording cannot be read, or its vectors are not finite.
+    """
+    sounds = [load_audio(path, sample_rate_hz=front_end.sample_rate_hz) for path in clips.values()]
+    for key, vectors in zip(clips, front_end.encode_batch(sounds), strict=True):
+        if not np.isfinite(vectors).all():
+            given = f"'{clips[key]}' through {front_end.name} gives numbers that are not finite"
+            raise AudioError(given, "every vector is finite", "take the recording out of the corpus")
+        cache.add(key, vectors.clip(-LARGEST_HALF, LARGEST_HALF))
 
 
 def announcement(count: int, things: str, name: str, size_bytes: int) -> str:
@@ -140,7 +165,7 @@ def readable_size(size_bytes: int) -> str:
     return f"{size_bytes / 1000**power:.3g} {units[power]}"
 
 
-def _batches(durations_s: Mapping[str, float], batch_s: float) -> Iterator[list[str]]:
+def batches(durations_s: Mapping[str, float], batch_s: float) -> Iterator[list[str]]:
     """Yield keys by falling length, as many at once as fill ``batch_s`` when all are as long as the longest."""
     ordered = sorted(durations_s, key=lambda key: (-durations_s[key], key))
     while ordered:

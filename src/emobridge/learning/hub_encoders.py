@@ -5,9 +5,10 @@ predicts with it.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -17,15 +18,18 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emobridge.bundle import NamedEncoderConfig
-from emobridge.errors import BundleError, RecipeError
+from emobridge.errors import BundleError
+from emobridge.learning.disentangled import RememberedPositions, replace_attention
 from emobridge.learning.hub_checkpoints import (
     Checkpoint,
     VectorShape,
     best_device,
-    computes_in_half,
     fingerprint,
     load_weights,
 )
+from emobridge.learning.hub_graphs import KeptGraph
+from emobridge.learning.precisions import Precision, check_precision, chosen_precision
+from emobridge.learning.streamlined import streamline
 
 Config = TypeVar("Config")
 
@@ -39,21 +43,53 @@ class HubConfig:
         revision: a branch, tag or commit of the hub; empty for the one that is on this machine.
         layers: ``last``, or several that are summed with learned weights: ``all``, or numbers from 0, what the first
             layer is given. Each layer takes its own place in the cache.
-        precision: ``auto`` computes in 16 bits where the machine has units for it and else in 32, and takes vectors of
-            either from the cache; ``float32`` or ``bfloat16`` insists.
+        precision: ``auto`` computes in 16 bits where the machine has units for it and is faster with it, else in 32,
+            and takes vectors of either from the cache; ``float32``, ``bfloat16`` or ``int8`` insists.
     """
 
     encoder: Annotated[str, Field(min_length=1)]
     revision: str = ""
     layers: Literal["last", "all"] | tuple[int, ...] = "last"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
+
+
+class ChosenLayers(nn.Module):
+    """A frozen network that gives the layers that are wanted, side by side.
+
+    Args:
+        network: of transformers.
+        takes: name of its input.
+        layers: numbers, of ``depth`` and 0, what the first layer is given.
+    """
+
+    def __init__(self, network: nn.Module, takes: str, layers: tuple[int, ...], depth: int) -> None:
+        super().__init__()
+        self.network = network
+        self._takes = takes
+        self._layers = layers
+        self._depth = depth
+
+    def forward(self, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return (B, T, layers x D) in 32 bits; ``mask`` (B, N) is 1 where ``value`` is real, None where all is."""
+        inputs = {self._takes: value} if mask is None else {self._takes: value, "attention_mask": mask}
+        output = self.network(**inputs, output_hidden_states=self._layers != (self._depth,))
+        # Some families normalise the last layer after they list it with the others.
+        last = output.last_hidden_state
+        states = [last if layer == self._depth else output.hidden_states[layer] for layer in self._layers]
+        return torch.cat([state.float() for state in states], dim=2)
 
 
 class HubEncoder:
-    """What encoders of both modalities share: a checkpoint, whose weights are loaded when they are first needed."""
+    """What encoders of both modalities share: a checkpoint, whose weights are loaded when they are first needed.
+
+    A GPU takes batches with padding and masks. A processor takes what has one length: in 8 bits, and sound in 32, it
+    goes one by one through a graph that is kept on disk; else through the network, made fast for a processor.
+    """
 
     kind = ""  # name in the registry of encoders that bundles name
     part = ""  # of the network that is used
+    takes = ""  # name of the network's input
+    graphs: tuple[str, ...] = ("int8",)  # precisions in which a processor runs a graph
 
     def __init__(self, config: HubConfig, checkpoint: Checkpoint) -> None:
         self.config = config
@@ -63,11 +99,28 @@ class HubEncoder:
         self.shape = VectorShape(checkpoint.width, len(self.layers))
         self.dimension = self.shape.dimension * self.shape.layers
         self.device = best_device()
-        self.half = config.precision != "float32" and computes_in_half(self.device)
-        if config.precision == "bfloat16" and not self.half:
-            given = f"precision 'bfloat16' for encoder '{self.name}' on this {self.device.type}"
-            raise RecipeError(given, "it has no units for bfloat16, and emulating them is slow", "use 'auto'")
-        self._network: nn.Module | None = None
+        check_precision(config.precision, self.device, self.name)
+        self._asked: Precision = config.precision
+        self._chosen: str | None = None
+        self._network: ChosenLayers | None = None
+        self._graph: KeptGraph | None = None
+
+    @property
+    def precision(self) -> str:
+        """In what it computes: ``float32``, ``bfloat16`` or ``int8``."""
+        if self._chosen is None:
+            self._chosen = chosen_precision(self._asked, self.device)
+        return self._chosen
+
+    def compute_in(self, precision: Precision) -> None:
+        """Compute in another precision from now on, whatever the recipe says; the fingerprint stays the recipe's.
+
+        Raises:
+            RecipeError: this machine has no units for it.
+        """
+        check_precision(precision, self.device, self.name)
+        self._asked, self._chosen = precision, None
+        self.release()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -92,21 +145,43 @@ class HubEncoder:
 
     def release(self) -> None:
         """Give the memory of the weights back; they are loaded again when they are needed."""
-        self._network = None
+        self._network = self._graph = None
 
-    def states(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return the chosen layers (B, T, dimension) side by side, in 32 bits, on the processor."""
+    def example(self) -> Tensor:
+        """Return an input of a batch of one, of any length."""
+        raise NotImplementedError
+
+    def states(self, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the chosen layers (B, T, dimension) side by side, in 32 bits, on the processor.
+
+        Args:
+            value: (B, ...) what the network takes.
+            mask: (B, N), 1 where it is real; None where nothing is padded, as it always is on a processor.
+        """
+        precision = self.precision
+        if self.device.type == "cpu" and precision in self.graphs:
+            if self._graph is None:
+                depends = f"{self.checkpoint.digest} {self.part} {self.layers} {precision}"
+                self._graph = KeptGraph(depends, partial(self._loaded, precision), self.example())
+            return torch.cat([torch.from_numpy(self._graph.run(row[None].numpy())) for row in value])
         if self._network is None:
-            self._network = load_weights(self.checkpoint, self.part).to(self.device)
-        moved = {name: value.to(self.device) for name, value in inputs.items()}
-        halved = torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
-        with torch.inference_mode(), halved, warnings.catch_warnings():
+            self._network = self._loaded(precision).to(self.device)
+        halved = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+        on_gpu = halved if self.device.type != "cpu" else nullcontext()
+        with torch.inference_mode(), on_gpu, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # WavLM hands torch two kinds of mask, of which one is out of fashion
-            output = self._network(**moved, output_hidden_states=self.layers != (self.checkpoint.depth,))
-        # Some families normalise the last layer after they list it with the others.
-        last = self.checkpoint.depth
-        states = [output.last_hidden_state if layer == last else output.hidden_states[layer] for layer in self.layers]
-        return torch.cat([state.float().cpu() for state in states], dim=2)
+            states: Tensor = self._network(value.to(self.device), None if mask is None else mask.to(self.device))
+        return states.cpu()
+
+    def _loaded(self, precision: str) -> ChosenLayers:
+        """Return the network as this device runs or exports it."""
+        network = load_weights(self.checkpoint, self.part)
+        if self.device.type == "cpu":
+            if precision in {*self.graphs, "bfloat16"}:
+                streamline(network, precision)
+            else:
+                replace_attention(network, RememberedPositions)
+        return ChosenLayers(network, self.takes, self.layers, self.checkpoint.depth)
 
 
 def settings_of(kind: type[Config], named: NamedEncoderConfig) -> Config:

@@ -9,7 +9,7 @@ them together; those that are normalised over channels (``layer``) get a mask.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +23,12 @@ from emobridge.bundle import NamedEncoderConfig
 from emobridge.errors import BundleError, RecipeError
 from emobridge.learning.hub_checkpoints import Checkpoint, open_checkpoint
 from emobridge.learning.hub_encoders import HubConfig, HubEncoder, check_same, settings_of
+from emobridge.learning.precisions import Precision
 from emobridge.registry import load_extra
 
 FAMILIES = ("hubert", "wavlm", "wav2vec2", "whisper")
 GPU_BATCH_S = 120.0
+WINDOW_S = 10.0  # beyond it, attention takes a growing share of the time
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class HubAcousticConfig(HubConfig):
 
     Attributes:
         pool_frames: the mean of so many vectors in a row becomes one; a cache so many times smaller.
-        window_s: what is longer goes through in equal parts of at most this, whose vectors are joined.
+        window_s: what is longer goes through in equal parts of at most this, whose vectors are joined; None: 10 s, of
+            Whisper as much as it hears at once.
     """
 
     pool_frames: PositiveInt = 1
-    window_s: PositiveFloat = 30.0
+    window_s: PositiveFloat | None = None
 
 
 class HubAcousticEncoder(HubEncoder):
@@ -52,6 +55,8 @@ class HubAcousticEncoder(HubEncoder):
     """
 
     kind = "hub speech"
+    takes = "input_values"
+    graphs = ("float32", "int8")
     config: HubAcousticConfig
 
     def __init__(self, config: HubAcousticConfig, checkpoint: Checkpoint, extractor: Any) -> None:
@@ -62,17 +67,25 @@ class HubAcousticEncoder(HubEncoder):
         self._extractor = extractor
         self._whisper = checkpoint.family == "whisper"
         if self._whisper:
-            self.part = "encoder"
+            self.part, self.takes = "encoder", "input_features"
             self._whisper_hop_samples = 2 * int(extractor.hop_length)
             longest_s = settings.max_source_positions * self._whisper_hop_samples / self.sample_rate_hz
-            if config.window_s > longest_s:
-                given = f"window_s {config.window_s:g} for encoder '{self.name}'"
+            window_s = longest_s if config.window_s is None else config.window_s
+            if window_s > longest_s:
+                given = f"window_s {window_s:g} for encoder '{self.name}'"
                 raise RecipeError(given, f"it hears at most {longest_s:g} s at once", f"set window_s = {longest_s:g}")
         else:
+            window_s = WINDOW_S if config.window_s is None else config.window_s
             settings.add_adapter = False  # it shortens what recognisers of words read
             self._convolutions = tuple(zip(settings.conv_kernel, settings.conv_stride, strict=True))
             hears_padding = settings.feat_extract_norm != "layer" or getattr(settings, "conv_pos_batch_norm", False)
             self._batches_alike = bool(hears_padding)
+        self.window_s = window_s
+        self.config = replace(config, window_s=window_s)  # left out or named, it is the same encoder
+
+    def example(self) -> Tensor:
+        """Return a second of silence, as the network takes it."""
+        return self._inputs([np.zeros(self.sample_rate_hz, np.float32)], [self.sample_rate_hz])[0]
 
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (T, dimension) for mono ``samples`` (N,) at ``sample_rate_hz``, N >= 1.
@@ -84,7 +97,7 @@ class HubAcousticEncoder(HubEncoder):
 
     def encode_batch(self, sounds: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Return (T, dimension) for each of ``sounds`` (N,); otherwise as `encode`."""
-        parts = [np.array_split(sound, self._windows(len(sound))) for sound in sounds]
+        parts = [np.array_split(sound, self.windows(len(sound))) for sound in sounds]
         encoded = iter(self._encode_parts([part for each in parts for part in each]))
         whole = [np.concatenate([next(encoded) for _ in each]) for each in parts]
         return [pool_frames(vectors, self.config.pool_frames) for vectors in whole]
@@ -92,11 +105,12 @@ class HubAcousticEncoder(HubEncoder):
     def vector_count(self, duration_s: float) -> int:
         """Return how many vectors a clip of ``duration_s`` gives, to within one a window."""
         length = round(duration_s * self.sample_rate_hz)
-        windows = self._windows(length)
+        windows = self.windows(length)
         return -(-windows * self._frame_count(length // windows) // self.config.pool_frames)
 
-    def _windows(self, length: int) -> int:
-        return max(1, -(-length // round(self.config.window_s * self.sample_rate_hz)))
+    def windows(self, length: int) -> int:
+        """Return in how many parts a sound of ``length`` samples goes through."""
+        return max(1, -(-length // round(self.window_s * self.sample_rate_hz)))
 
     def _frame_count(self, length: int) -> int:
         """Return how many vectors ``length`` samples give, at least 1."""
@@ -117,17 +131,23 @@ class HubAcousticEncoder(HubEncoder):
     def _encode_parts(self, parts: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         groups: dict[int, list[int]] = defaultdict(list)
         for number, part in enumerate(parts):
-            groups[len(part) if not self._whisper and self._batches_alike else 0].append(number)
+            groups[self._group(number, part)].append(number)
         encoded: dict[int, NDArray[np.float32]] = {}
         for numbers in groups.values():
             lengths = [max(len(parts[number]), self._shortest_samples) for number in numbers]
-            states = self.states(self._inputs([parts[number] for number in numbers], lengths)).numpy()
+            states = self.states(*self._inputs([parts[number] for number in numbers], lengths)).numpy()
             for number, length, state in zip(numbers, lengths, states, strict=True):
                 encoded[number] = state[: self._frame_count(length)]
         return [encoded[number] for number in range(len(parts))]
 
-    def _inputs(self, parts: Sequence[NDArray[np.float32]], lengths: Sequence[int]) -> dict[str, Tensor]:
-        """Return a batch: each part is normalised by itself, before it is padded."""
+    def _group(self, number: int, part: NDArray[np.float32]) -> int:
+        """Return what parts that go through together have in common: on a processor, each goes alone."""
+        if self.device.type == "cpu":
+            return number
+        return len(part) if not self._whisper and self._batches_alike else 0
+
+    def _inputs(self, parts: Sequence[NDArray[np.float32]], lengths: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return a batch and its mask, None where it has no padding: each part is normalised before it is padded."""
         extracted = [
             self._extractor(
                 np.pad(part, (0, length - len(part))) if not self._whisper else part,
@@ -137,13 +157,13 @@ class HubAcousticEncoder(HubEncoder):
             for part, length in zip(parts, lengths, strict=True)
         ]
         if self._whisper:
-            return {"input_features": torch.from_numpy(np.concatenate([one["input_features"] for one in extracted]))}
+            return torch.from_numpy(np.concatenate([one["input_features"] for one in extracted])), None
         values = torch.zeros(len(parts), max(lengths))
         mask = torch.zeros(values.shape, dtype=torch.int64)
         for row, (one, length) in enumerate(zip(extracted, lengths, strict=True)):
             values[row, :length] = torch.from_numpy(one["input_values"][0])
             mask[row, :length] = 1
-        return {"input_values": values} if bool(mask.all()) else {"input_values": values, "attention_mask": mask}
+        return values, None if bool(mask.all()) else mask
 
 
 def pool_frames(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -171,12 +191,19 @@ def open_acoustic(config: HubAcousticConfig) -> HubAcousticEncoder:
     return HubAcousticEncoder(config, checkpoint, extractor)
 
 
-def named_acoustic(named: NamedEncoderConfig) -> HubAcousticEncoder:
+def named_acoustic(named: NamedEncoderConfig, precision: Precision | None = None) -> HubAcousticEncoder:
     """Return the speech encoder that a bundle names.
+
+    Args:
+        named: what the bundle says of it.
+        precision: to compute in; None: that of the training's recipe.
 
     Raises:
         BundleError: it is not here, or another one than the model was trained with.
+        RecipeError: this machine has no units for ``precision``.
     """
     encoder = open_acoustic(settings_of(HubAcousticConfig, named))
     check_same(encoder, named)
+    if precision is not None:
+        encoder.compute_in(precision)
     return encoder

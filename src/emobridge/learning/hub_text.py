@@ -19,6 +19,7 @@ from emobridge.encoders.base import TokenVectors
 from emobridge.errors import BundleError
 from emobridge.learning.hub_checkpoints import Checkpoint, open_checkpoint
 from emobridge.learning.hub_encoders import HubConfig, HubEncoder, check_same, settings_of
+from emobridge.learning.precisions import Precision
 from emobridge.registry import load_extra
 
 # Whether the first position is not 0 but the one after the padding token's number.
@@ -56,6 +57,7 @@ class HubLinguisticEncoder(HubEncoder):
     """
 
     kind = "hub text"
+    takes = "input_ids"
 
     def __init__(
         self, config: HubLinguisticConfig, checkpoint: Checkpoint, tokenizer: Tokenizer, languages: tuple[str, ...] = ()
@@ -73,7 +75,18 @@ class HubLinguisticEncoder(HubEncoder):
         Raises:
             BundleError: the weights cannot be read, or are not all there.
         """
-        return self.states({"input_ids": token_ids, "attention_mask": mask})
+        if self.device.type != "cpu":
+            return self.states(token_ids, mask)
+        lengths = mask.sum(dim=1)
+        vectors = torch.zeros(*mask.shape, self.dimension)
+        for length in sorted(set(lengths.tolist())):  # without padding, each as if alone
+            rows = lengths == length
+            vectors[rows, :length] = self.states(token_ids[rows, :length])
+        return vectors
+
+    def example(self) -> Tensor:
+        """Return the token numbers of a short text."""
+        return torch.ones(1, 8, dtype=torch.int64)
 
     def encode(self, text: str) -> TokenVectors:
         """Return the token vectors of ``text``, without the special tokens; what is too long is cut and flagged.
@@ -133,8 +146,10 @@ def _positions(checkpoint: Checkpoint) -> int:
     return int(settings.max_position_embeddings) - first
 
 
-def named_linguistic(named: NamedEncoderConfig) -> HubLinguisticEncoder:
+def named_linguistic(named: NamedEncoderConfig, precision: Precision | None = None) -> HubLinguisticEncoder:
     """Return the text encoder that a bundle names; otherwise as `named_acoustic`."""
     encoder = open_linguistic(settings_of(HubLinguisticConfig, named), tuple(named.languages))
     check_same(encoder, named)
+    if precision is not None:
+        encoder.compute_in(precision)
     return encoder

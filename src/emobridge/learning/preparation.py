@@ -16,7 +16,7 @@ from emobridge.learning.corpora.selection import select
 from emobridge.learning.evaluation.estimates import Pairs
 from emobridge.learning.features import Examples, build_examples
 from emobridge.learning.folds import Fold, FoldFile, read_folds, resolve, write_folds
-from emobridge.learning.front_ends import Report, no_report
+from emobridge.learning.front_ends import ClipEncoder, Report, encode_clips, no_report
 from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
 from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder, open_linguistic
@@ -156,7 +156,13 @@ def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
     return find_twins(corpus, [examples.frame_keys[row] for row in mine], cache_folder())
 
 
-def encode(recipe: Recipe, data: Path | None, report: Report = no_report, variants: Sequence[Recipe] = ()) -> Prepared:
+def encode(
+    recipe: Recipe,
+    data: Path | None,
+    report: Report = no_report,
+    variants: Sequence[Recipe] = (),
+    clip_encoder: ClipEncoder = encode_clips,
+) -> Prepared:
     """Read the recipe's corpora and put all that its frozen encoders make of them into the cache; without folds.
 
     Args:
@@ -165,6 +171,7 @@ def encode(recipe: Recipe, data: Path | None, report: Report = no_report, varian
         report: called with what is being done, how much of it is done, and how much there is; before an encoder
             starts, with how much it will write.
         variants: further recipes that will be encoded after this one: what they lack is told now, with the rest.
+        clip_encoder: how clips get into the cache.
 
     Raises:
         AudioError, CorpusError: a corpus or a recording cannot be read.
@@ -183,10 +190,15 @@ def encode(recipe: Recipe, data: Path | None, report: Report = no_report, varian
         if names.count(name) > 1:
             given = f"data.corpora names {name} twice"
             raise RecipeError(given, "a corpus counts once; a table goes by the name of its file", "drop or rename one")
-    return encode_corpora(recipe, corpora, report)
+    return encode_corpora(recipe, corpora, report, clip_encoder)
 
 
-def encode_corpora(recipe: Recipe, corpora: tuple[Corpus, ...], report: Report = no_report) -> Prepared:
+def encode_corpora(
+    recipe: Recipe,
+    corpora: tuple[Corpus, ...],
+    report: Report = no_report,
+    clip_encoder: ClipEncoder = encode_clips,
+) -> Prepared:
     """Put all that a recipe's frozen encoders make of corpora that have been read into the cache; without folds.
 
     Raises:
@@ -197,7 +209,7 @@ def encode_corpora(recipe: Recipe, corpora: tuple[Corpus, ...], report: Report =
     tokenizer = None
     if recipe.linguistic:
         tokenizer = load_tokenizer(starting_weights()) if read is None else read.tokenizer
-    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, report, heard)
+    examples = build_examples(recipe.data, corpora, make_folder(cache_folder()), tokenizer, report, heard, clip_encoder)
     if read is not None:
         _tell_of_cut_texts(examples, read)
         examples = read_texts(read, examples, report)

@@ -16,14 +16,8 @@ END_LIMIT_S = 1.0  # in which a process ends that has closed its channel
 READ_AHEAD_BYTES = 2**20
 # Who reads strangers' files gets these of the environment, and no secret that may be in the rest.
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-# One thread a graph and product: what works side by side are recordings. Memory that was used once is kept: giving
-# every large array back to the system, to ask for it again, takes a fifth of the time of a brief recording.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
-}
+# One thread a graph and product: what works side by side are recordings.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from emobridge.memory import keep_freed_memory
 from emobridge.server.messages import packed
 
 _DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38  # of prctl
@@ -37,7 +38,7 @@ class Channel:
 
 
 def confine(parent: int, limits: Mapping[int, int]) -> None:
-    """Take away what this process does not need, for good.
+    """Take away what this process does not need, for good, and have it keep the memory that it frees.
 
     It ends with its parent, however that ends; it gets no rights that it has not, and leaves no memory on disk. Signals
     to end are its parent's to handle, which closes the channel.
@@ -46,6 +47,7 @@ def confine(parent: int, limits: Mapping[int, int]) -> None:
         parent: process id of the parent.
         limits: limit of the module `resource` -> its value.
     """
+    keep_freed_memory()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     for limit, value in {resource.RLIMIT_CORE: 0, **limits}.items():

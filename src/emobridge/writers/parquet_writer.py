@@ -1,7 +1,8 @@
 """Parquet: one row a segment, several recordings in one table; the columns of `Result.to_rows`, with their types."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from emobridge.registry import load_extra
 from emobridge.results import Result
@@ -17,11 +18,22 @@ class ParquetWriter:
         Raises:
             MissingExtraError: pyarrow is not installed.
         """
-        arrow = load_extra("pyarrow", "formats")
-        columns, rows = table(results)
-        types = [(name, arrow.float64() if is_number(name) else arrow.string()) for name in columns]
-        content = io.BytesIO()
-        load_extra("pyarrow.parquet", "formats").write_table(
-            arrow.Table.from_pylist(rows, schema=arrow.schema(types)), content
-        )
-        return content.getvalue()
+        return parquet_bytes(arrow_table(*table(results)))
+
+
+def arrow_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return rows as a pyarrow table with these columns, whatever the rows lack or hold beside them.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    arrow = load_extra("pyarrow", "formats")
+    types = [(name, arrow.float64() if is_number(name) else arrow.string()) for name in columns]
+    return arrow.Table.from_pylist(rows, schema=arrow.schema(types))
+
+
+def parquet_bytes(values: Any) -> bytes:
+    """Return the content of one Parquet file that holds a pyarrow table."""
+    content = io.BytesIO()
+    load_extra("pyarrow.parquet", "formats").write_table(values, content)
+    return content.getvalue()

@@ -1,7 +1,7 @@
 """Tiny public encoders of the real architectures, randomly initialised and saved as their authors save theirs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,15 @@ def write_text(folder: Path, family: str) -> None:
     sizes = {"vocab_size": 80, "max_position_embeddings": 34, "pad_token_id": 1, **SIZES}
     model = BertModel(BertConfig(**sizes)) if family == "bert" else XLMRobertaModel(XLMRobertaConfig(**sizes))
     model.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the graphs and speeds that are kept, the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("EMOBRIDGE_CACHE", str(folder))
+        yield folder / "graphs"
 
 
 @pytest.fixture(scope="session")
