@@ -98,6 +98,18 @@ def test_a_view_measured_on_too_little_promises_nothing(make_predictions: Make) 
 
 def test_without_a_name_each_utterance_is_its_own_speaker(make_predictions: Make) -> None:
     whole = make_predictions()
-    nameless = dataclasses.replace(whole, speakers=np.full(len(whole), ""))
-    assert len(untested(nameless, nameless.select(np.arange(len(whole)) < 5))) == len(whole) - 5
-    assert len(untested(whole, whole.select(np.arange(len(whole)) < 5))) == len(whole) - 20
+    tested = dataclasses.replace(whole, folds=np.full(len(whole), "another")).select(np.arange(len(whole)) < 5)
+    assert len(untested(whole, tested)) == len(whole) - 20
+    nameless, unnamed = (dataclasses.replace(one, speakers=np.full(len(one), "")) for one in (whole, tested))
+    assert len(untested(nameless, unnamed)) == len(whole) - 5
+
+
+def test_where_a_split_has_the_same_people_in_all_parts_its_own_validation_part_counts(make_predictions: Make) -> None:
+    whole = make_predictions()
+    tested = dataclasses.replace(whole, folds=np.full(len(whole), "authors"))
+    validated = dataclasses.replace(tested, ids=np.char.add("validated ", whole.ids.astype(str)))
+    elsewhere = dataclasses.replace(validated, folds=np.full(len(whole), "another"))
+    assert len(untested(elsewhere, tested)) == 0
+    assert len(untested(validated, tested)) == len(validated)
+    both = Predictions.concatenate([validated, elsewhere])
+    assert set(untested(both, tested).folds) == {"authors"}

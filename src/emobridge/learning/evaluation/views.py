@@ -3,7 +3,7 @@
 One temperature for whatever may be said serves corpora that err in opposite directions, some too sure and some not sure
 enough. Within the categories of one of them, as where new sound is like it, a temperature of its own is right. Every
 fold's model predicts speakers that it did not learn from; together these held-out speakers are many more than one fold
-has, and none of them is tested where a view fitted on them is judged.
+has. Nobody is tested where a view fitted on them is judged, unless the split itself has the same people in all parts.
 """
 
 import dataclasses
@@ -61,8 +61,8 @@ def corpus_categories(predictions: Predictions) -> dict[str, tuple[str, ...]]:
 def in_own_views(predictions: Predictions, held_out: Predictions) -> Predictions:
     """Return the predictions of one variant, each in the view of its corpus's categories; no order of them changes.
 
-    The view is fitted, for each fold and corpus, on the held-out rows of this corpus whose speaker (or, where none is
-    named, utterance) is not tested in that fold. Rows of a corpus for which there are none stay as they are.
+    The view is fitted, for each fold and corpus, on the held-out rows of this corpus that are `untested` there. Rows
+    of a corpus for which there are none stay as they are.
 
     Args:
         predictions: test parts of any number of folds.
@@ -87,9 +87,18 @@ def in_own_views(predictions: Predictions, held_out: Predictions) -> Predictions
 
 
 def untested(held_out: Predictions, tested: Predictions) -> Predictions:
-    """Return the held-out rows whose speaker, or utterance where its corpus names no speakers, is not tested."""
+    """Return the held-out rows that may measure confidence where ``tested`` is judged.
+
+    They are of people who are not tested (where a corpus names no speakers: utterances). Where the same people speak
+    in all parts of a split, as in an authors' split of dialogues, they are what the tested folds themselves held out.
+    """
     there = set(_persons(tested))
-    return held_out.select(np.array([person not in there for person in _persons(held_out)], bool))
+    heard = np.array([person in there for person in _persons(held_out)], bool)
+    folds = {*zip(tested.corpora.tolist(), tested.folds.tolist(), strict=True)}
+    places = zip(held_out.corpora.tolist(), held_out.folds.tolist(), strict=True)
+    own = np.array([place in folds for place in places], bool)
+    by_dialogue = np.isin(held_out.corpora, np.unique(held_out.corpora[own & heard]))
+    return held_out.select(np.where(by_dialogue, own, ~heard))
 
 
 def _persons(predictions: Predictions) -> list[tuple[str, str, bool]]:
