@@ -42,7 +42,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     in_learning("training evaluation domain bag_of_words teaching"),
     in_learning(
         "overrides recipe requirements grid frozen_texts preparation transcript_sources record report experiment "
-        "crossvalidation export"
+        "crossvalidation bundle_trial export"
     ),
     (
         *("", "server", "benchmark", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk"),

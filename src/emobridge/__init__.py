@@ -18,7 +18,7 @@ __all__ = ["Result", "Segment", "__version__", "evaluate", "load", "read_corpus"
 _LEARNING = {
     "read_corpus": "emobridge.learning.corpora",
     "train": "emobridge.learning.experiment",
-    "evaluate": "emobridge.learning.experiment",
+    "evaluate": "emobridge.learning.bundle_trial",
 }
 
 

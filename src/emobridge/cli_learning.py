@@ -198,9 +198,9 @@ def evaluate(
 ) -> None:
     """Judge a bundle on a recipe's test part, through the graphs that predict for users."""
     chosen = _read(recipe, overrides, None)
-    experiment = load_extra("emobridge.learning.experiment", "train")
+    trial = load_extra("emobridge.learning.bundle_trial", "train")
     with _progress() as report:
-        predictions = experiment.evaluate(
+        predictions = trial.evaluate(
             None if bundle == "default" else bundle, chosen, data, out, fold, report, allow_leaks=allow_leaks or ()
         )
     _print_report(predictions, chosen, out)

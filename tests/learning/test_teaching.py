@@ -43,11 +43,6 @@ def opinion_of(examples: Examples, rows: np.ndarray, seed: int = 0) -> Opinion:
     return Opinion(generator.dirichlet(np.ones(shape[1]), shape[0]).astype(np.float32), dimensions)
 
 
-def opinion_rows(opinion: Opinion, rows: np.ndarray, wanted: np.ndarray) -> Opinion:
-    places = [rows.tolist().index(row) for row in wanted]
-    return Opinion(opinion.probabilities[places], opinion.dimensions[places])
-
-
 @given(share=st.floats(0, 1), seed=st.integers(0, 100))
 def test_a_label_is_a_distribution_within_what_its_corpus_knows(prepared: Prepared, share: float, seed: int) -> None:
     examples = prepared.examples
@@ -85,7 +80,7 @@ def test_teachers_who_know_nothing_of_a_label_leave_it_alone(prepared: Prepared)
     opinion.probabilities[0, 0] = 1
     elsewhere = dataclasses.replace(examples, allowed=examples.allowed & (np.arange(len(opinion.probabilities[0])) > 0))
     labelled = rows[examples.targets[rows, 0] == 0]
-    kept = with_opinion(elsewhere, labelled, opinion_rows(opinion, rows, labelled), 0.5)
+    kept = with_opinion(elsewhere, labelled, opinion.of_rows(np.isin(rows, labelled)), 0.5)
     assert_array_equal(kept.targets[labelled], examples.targets[labelled])
 
 

@@ -7,17 +7,15 @@ stored predictions; what is complete is not done again, and what was interrupted
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
-from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.features import Examples, add_perturbed_copies
@@ -246,12 +244,14 @@ class Start:
     Attributes:
         recipe, prepared: the other recipe and its corpora.
         folder: its folds have their folders here, shared by all trainings that start from one of them.
+        said: what its trainings said of all texts of a recipe, by their folder: asked for once, since it takes minutes.
     """
 
     recipe: Recipe
     prepared: Prepared
     folder: Path
     report: Report
+    said: dict[Path, tuple[Examples, Opinion]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -307,10 +307,12 @@ class Start:
         """
         if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start_share:
             return examples
-        heard, read = examples.presence[parts.train].T
-        texts = parts.train[read & ~heard]
-        system, _, _ = trained(self.recipe, self.prepared, folder, self.report)
-        return with_opinion(examples, texts, Opinion.of(system, examples, texts), recipe.linguistic.start_share)
+        share, texts = recipe.linguistic.start_share, np.flatnonzero(examples.presence[:, 1] & ~examples.presence[:, 0])
+        if folder not in self.said or self.said[folder][0].utterances is not examples.utterances:
+            system, _, _ = trained(self.recipe, self.prepared, folder, self.report)
+            self.said[folder] = (examples, Opinion.of(system, examples, texts))
+        taught = np.isin(texts, parts.train)
+        return with_opinion(examples, texts[taught], self.said[folder][1].of_rows(taught), share)
 
 
 def _check_run(folder: Path, digest: str) -> None:
@@ -355,39 +357,6 @@ def train(
     SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
     start = Start.of(chosen, data, out, report, allow_leaks)
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
-
-
-def evaluate(
-    bundle: str | Path | None,
-    recipe: str | Path | Recipe,
-    data: Path | None,
-    out: Path,
-    fold: int = 1,
-    report: Report = no_report,
-    *,
-    allow_leaks: Sequence[str] = (),
-) -> Predictions:
-    """Return what a bundle says of a recipe's test part, through the same graphs that predict for users.
-
-    Args:
-        bundle: its folder; None is the model that comes with emobridge.
-        recipe: corpora, label set and folds come from it; nothing is trained.
-        out: folder for the predictions, and for the folds of a corpus that has no fold file.
-        data, fold, report, allow_leaks: as for `train`.
-
-    Raises:
-        BundleError: there is no bundle, or a damaged one.
-        EmobridgeError: as for `train`; also a bundle of another label set.
-    """
-    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    loaded = load_bundle(bundle)
-    prepared = prepare(chosen, data, out, report, allow_leaks)
-    parts = prepared.fold(fold)
-    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
-    progress = _labelled(report, f"evaluate {parts.name}")
-    predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
-    predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
-    return predictions
 
 
 def of_variant(report: Report, variant: str) -> Report:

@@ -71,6 +71,10 @@ class Opinion:
             np.mean([one.dimensions for one in opinions], axis=0, dtype=np.float32),
         )
 
+    def of_rows(self, rows: NDArray[Any]) -> "Opinion":
+        """Return the opinion of some of the rows: a mask or indices."""
+        return Opinion(self.probabilities[rows], self.dimensions[rows])
+
 
 def with_bag_of_words(opinion: Opinion, examples: Examples, rows: NDArray[np.int64], share: float) -> Opinion:
     """Return the opinion of ``rows`` with ``share`` of it from a bag of words, where that says something."""

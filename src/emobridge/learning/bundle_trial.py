@@ -1,0 +1,51 @@
+"""A bundle put to the test: what it says of a recipe's test part, through the graphs that predict for users."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emobridge.bundle import load_bundle
+from emobridge.learning.evaluation.bundles import evaluate_bundle
+from emobridge.learning.evaluation.predictions import Predictions
+from emobridge.learning.experiment import PREDICTIONS
+from emobridge.learning.front_ends import Report, no_report
+from emobridge.learning.leaks import SplitRecord
+from emobridge.learning.preparation import prepare
+from emobridge.learning.recipe import Recipe, read_recipe
+
+
+def evaluate(
+    bundle: str | Path | None,
+    recipe: str | Path | Recipe,
+    data: Path | None,
+    out: Path,
+    fold: int = 1,
+    report: Report = no_report,
+    *,
+    allow_leaks: Sequence[str] = (),
+) -> Predictions:
+    """Return what a bundle says of a recipe's test part, through the same graphs that predict for users.
+
+    Args:
+        bundle: its folder; None is the model that comes with emobridge.
+        recipe: corpora, label set and folds come from it; nothing is trained.
+        out: folder for the predictions, and for the folds of a corpus that has no fold file.
+        data, fold, report, allow_leaks: as for `experiment.train`.
+
+    Raises:
+        BundleError: there is no bundle, or a damaged one.
+        EmobridgeError: as for `experiment.train`; also a bundle of another label set.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    loaded = load_bundle(bundle)
+    prepared = prepare(chosen, data, out, report, allow_leaks)
+    parts = prepared.fold(fold)
+    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
+    predictions = evaluate_bundle(
+        loaded,
+        prepared.examples,
+        list(parts.test),
+        parts.name,
+        lambda done, total: report(f"evaluate {parts.name}", done, total),
+    )
+    predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
+    return predictions
