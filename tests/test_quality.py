@@ -26,7 +26,7 @@ from emobridge.quality import (
     is_unsure,
     window_flags,
 )
-from emobridge.speech import SpeechDetector
+from emobridge.speech import CHUNK_S, SpeechDetector
 
 RATE_HZ = 16_000
 DETECTOR = SpeechDetector()
@@ -149,13 +149,20 @@ def test_single_peaks_at_full_scale_are_not_clipped() -> None:
 
 
 def test_a_brief_window_needs_one_likely_chunk_and_a_long_one_more() -> None:
-    brief, whole = np.zeros(20, np.float32), np.zeros(125, np.float32)
-    assert not holds_speech(brief)
+    brief, whole = np.zeros(31, np.float32), np.zeros(125, np.float32)
+    assert not holds_speech([brief], 31 * CHUNK_S)
     brief[3] = whole[3] = 0.9
-    assert holds_speech(brief)
-    assert not holds_speech(whole)
+    assert holds_speech([brief], 31 * CHUNK_S)
+    assert not holds_speech([whole], 125 * CHUNK_S)
+    assert not holds_speech([whole[:32]], 32 * CHUNK_S)
     whole[:7] = 0.5
-    assert holds_speech(whole)
+    assert holds_speech([whole[:4], whole[4:]], 125 * CHUNK_S)
+
+
+def test_no_more_is_heard_than_it_takes_to_know_that_somebody_speaks() -> None:
+    steps = iter([np.full(32, 0.9, np.float32)] * 3)
+    assert holds_speech(steps, 96 * CHUNK_S)
+    assert len(list(steps)) == 2
 
 
 def test_an_estimate_is_unsure_below_one_in_three_or_with_most_categories_in_its_set() -> None:

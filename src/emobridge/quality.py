@@ -4,6 +4,10 @@ docs/behaviour.md tells each flag with its threshold and the reason for it. A ch
 ``silence`` and ``clipped``, which are about the level.
 """
 
+import math
+from collections.abc import Iterable
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +51,7 @@ def window_flags(samples: NDArray[np.float32], sample_rate_hz: int, detector: Sp
         flags.append("too_short")
     elif _power(samples) < 10 ** (SILENCE_DBFS / 10):
         flags.append("silence")
-    elif not holds_speech(detector.probabilities(samples, sample_rate_hz)):
+    elif not holds_speech(detector.steps(samples, sample_rate_hz), len(samples) / sample_rate_hz):
         flags.append("music" if is_musical(samples, sample_rate_hz) else "noise")
     if is_clipped(samples):
         flags.append("clipped")
@@ -70,11 +74,17 @@ def is_unsure(top_probability: float, likely_categories: int, categories: int) -
     return top_probability < UNSURE_PROBABILITY or likely_categories > UNSURE_SHARE * categories
 
 
-def holds_speech(probabilities: NDArray[np.float32]) -> bool:
-    """Return whether the detector's (T,) ``probabilities`` are those of a window in which somebody speaks."""
-    if len(probabilities) * CHUNK_S < BRIEF_S:
-        return bool((probabilities >= BRIEF_SPEECH_PROBABILITY).any())
-    return int((probabilities >= SPEECH_PROBABILITY).sum()) * CHUNK_S >= SPEECH_S
+def holds_speech(steps: Iterable[NDArray[np.float32]], duration_s: float) -> bool:
+    """Return whether the detector's probabilities are those of a window in which somebody speaks.
+
+    Args:
+        steps: consecutive (T,) probabilities; no more of them is asked for than it takes to be sure.
+        duration_s: of the window.
+    """
+    if math.ceil(round(duration_s / CHUNK_S, 3)) * CHUNK_S < BRIEF_S:
+        return any((step >= BRIEF_SPEECH_PROBABILITY).any() for step in steps)
+    spoken_s = accumulate(int((step >= SPEECH_PROBABILITY).sum()) * CHUNK_S for step in steps)
+    return any(heard_s >= SPEECH_S for heard_s in spoken_s)
 
 
 def is_clipped(samples: NDArray[np.float32]) -> bool:

@@ -5,7 +5,7 @@ weights it has.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CHUNK_SAMPLES = 512
 CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 STATE_SHAPE = (2, 1, 1, 128)
 LEVEL = 0.07  # root mean square that sound is brought to: the detector alone would hear less in quiet speech
-STEP_CHUNKS = 32  # of a stream, heard at one gain: about a second, the latency of a live recording
+STEP_CHUNKS = 32  # heard at once; of a stream, at one gain: about a second, the latency of a live recording
 LEVEL_STEPS = 10  # a stream's gain follows the level of so many steps: pauses do not raise it, a new voice does
 SILENT_DB = -120.0  # the level of digital silence, which has none
 
@@ -65,15 +65,23 @@ class SpeechDetector:
         Raises:
             BundleError: the packaged graph is damaged.
         """
+        return np.concatenate([*self.steps(samples, sample_rate_hz), np.zeros(0, np.float32)])
+
+    def steps(self, samples: Samples, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the `probabilities`, at most `STEP_CHUNKS` at a time; what nobody asks for is not computed."""
         if sample_rate_hz != SAMPLE_RATE_HZ:
             import soxr
 
             samples = soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ)
         level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
-        chunks = _chunks(samples)
-        if level == 0.0:
-            return np.zeros(len(chunks), np.float32)
-        return self.step(chunks * np.float32(LEVEL / level), np.zeros(STATE_SHAPE, np.float32))[0]
+        chunks, state = _chunks(samples), np.zeros(STATE_SHAPE, np.float32)
+        for start in range(0, len(chunks), STEP_CHUNKS):
+            step = chunks[start : start + STEP_CHUNKS]
+            if level == 0.0:
+                yield np.zeros(len(step), np.float32)
+            else:
+                speech, state = self.step(step * np.float32(LEVEL / level), state)
+                yield speech
 
     def step(
         self, chunks: NDArray[np.float32], state: NDArray[np.float32]
