@@ -297,3 +297,10 @@ def test_help_and_version_load_neither_graphs_nor_sound() -> None:
     code = f"import sys, emobridge.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_precision_is_of_public_encoders_alone(run: Callable, toy_bundle: Path, folder: Path) -> None:
+    status, output, errors = run("predict", folder / "b.wav", "--model", toy_bundle, "--precision", "int8")
+    assert (status, output) == (1, "")
+    assert errors.startswith("emobridge: precision 'int8' for the model ")
+    assert errors.count("\n") == 1

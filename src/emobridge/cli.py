@@ -200,6 +200,9 @@ Out = Annotated[Path | None, typer.Option(help="A file for all, or a folder for 
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes for a folder of results; left out: 1.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Do all again, also what --out holds already.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all, with --jobs one each.")]
+Precision = Annotated[
+    str | None, typer.Option(help="Of public encoders: auto, float32, bfloat16 or int8; left out: as trained.")
+]
 
 
 def predict(
@@ -218,6 +221,7 @@ def predict(
     jobs: Jobs = None,
     restart: Restart = False,
     threads: Threads = None,
+    precision: Precision = None,
 ) -> None:
     """Print or write the emotions in recordings, segment by segment, and a summary of each.
 
@@ -231,7 +235,7 @@ def predict(
     from emobridge.memory import keep_freed_memory
 
     keep_freed_memory()
-    options = Options(model, categories, channel, asr, language, threads)
+    options = Options(model, categories, channel, asr, language, threads, precision)
     failures = cli_predict.predict(
         files or [], list_file, transcript, speakers, options, output_format, out, jobs, restart
     )

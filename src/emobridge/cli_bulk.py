@@ -28,6 +28,9 @@ def bulk(
         str | None, typer.Option(metavar="MODEL", help="Whisper model, a name or a path, for what has no words.")
     ] = None,
     language: Annotated[str | None, typer.Option(help="Language for --asr; left out: it is recognised.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of public encoders: auto, float32, bfloat16 or int8; left out: as trained.")
+    ] = None,
     parts: Annotated[
         int | None, typer.Option(min=1, help="How many files the table has; left out: as it needs.")
     ] = None,
@@ -45,7 +48,7 @@ def bulk(
 
     if language is not None and asr is None:
         raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
-    options = Options(model, categories, channel, asr, language)
+    options = Options(model, categories, channel, asr, language, precision=precision)
     total = run(given, out, options, workers, address, parts, restart, transcript)
     if total.failed:
         where = shown(below(out, FAILED))

@@ -57,6 +57,7 @@ def predict(
             "channel": options.channel,
             "asr": options.recogniser,
             "language": options.language,
+            "precision": options.precision,
         }
         return run_folder(found, out, formats, options, settings, jobs or 1, restart)
 

@@ -29,6 +29,7 @@ class Options:
         recogniser: hub name or path of the model that recognises the words where no transcript is given, or None.
         language: the code of the language that is spoken, None leaves it to the recogniser.
         threads: processor threads; None is one a core.
+        precision: in which a model's public encoders compute, see `emobridge.load`; None: as it was trained.
     """
 
     model: Path | None = None
@@ -37,6 +38,7 @@ class Options:
     recogniser: str | None = None
     language: str | None = None
     threads: int | None = None
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,4 +88,5 @@ def open_judge(options: Options) -> Judge:
         from emobridge.transcripts.recognition import Recogniser
 
         recogniser = Recogniser(options.recogniser, options.language, options.threads)
-    return Judge(emobridge.load(options.model, options.categories, options.threads), recogniser, options.channel)
+    predictor = emobridge.load(options.model, options.categories, options.threads, options.precision)
+    return Judge(predictor, recogniser, options.channel)

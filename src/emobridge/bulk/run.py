@@ -89,6 +89,7 @@ def run(
         "channel": options.channel,
         "asr": options.recogniser,
         "language": options.language,
+        "precision": options.precision,
     }
     planned = part(found, _begin(store, settings, found, parts, restart))
     everywhere = replace(options, model=None if options.model is None else options.model.absolute(), threads=1)
