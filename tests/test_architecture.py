@@ -39,7 +39,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "attention moments model losses modality_masking compact minilm hub_checkpoints frozen_layers disentangled "
         "streamlined hub_graphs precisions hub_encoders hub_speech hub_text system weak_teaching"
     ),
-    in_learning("training evaluation domain bag_of_words teaching"),
+    in_learning("training evaluation domain teaching"),
     in_learning(
         "overrides recipe requirements grid frozen_texts preparation transcript_sources record report experiment "
         "crossvalidation bundle_trial export"

@@ -30,7 +30,7 @@ from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import cost_since, run_record
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
-from emobridge.learning.teaching import Opinion, mean_weights, with_bag_of_words, with_opinion
+from emobridge.learning.teaching import Opinion, mean_weights, with_opinion
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
@@ -156,14 +156,10 @@ def _taught(
         taught_by, read, _ = trained(teacher, prepared, folder, report)
         opinions.append(Opinion.of(taught_by, read, fold.parts.train))
         states.append(taught_by.state_dict())
-    teaching = fold.recipe.teaching
-    if teaching is None:
+    if fold.recipe.teaching is None:
         return examples
     system.load_state_dict(mean_weights(states), strict=True)
-    opinion = Opinion.mean(opinions)
-    if teaching.bag_of_words:
-        opinion = with_bag_of_words(opinion, examples, fold.parts.train, teaching.bag_of_words)
-    return with_opinion(examples, fold.parts.train, opinion, teaching.share)
+    return with_opinion(examples, fold.parts.train, Opinion.mean(opinions), fold.recipe.teaching.share)
 
 
 @dataclass(frozen=True)

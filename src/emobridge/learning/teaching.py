@@ -15,7 +15,6 @@ from pydantic import Field
 from torch import Tensor
 
 from emobridge.errors import RecipeError
-from emobridge.learning.bag_of_words import bag_of_words_says
 from emobridge.learning.evaluation.estimates import Pairs, estimate
 from emobridge.learning.features import Examples
 from emobridge.learning.system import EmotionSystem
@@ -29,12 +28,10 @@ class TeachingConfig:
         teachers: each is this recipe with overrides (``"section.key" = value``), trained first on the same fold; it may
             change how it is trained and what is drawn how often, not the network.
         share: of the teachers' opinion in a label, on [0, 1]; where there is no label, theirs alone is learned.
-        bag_of_words: how much of their opinion of a labelled text is a bag of words' (`bag_of_words`), on [0, 1].
     """
 
     teachers: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
     share: Annotated[float, Field(ge=0, le=1)] = 0.7
-    bag_of_words: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,17 +71,6 @@ class Opinion:
     def of_rows(self, rows: NDArray[Any]) -> "Opinion":
         """Return the opinion of some of the rows: a mask or indices."""
         return Opinion(self.probabilities[rows], self.dimensions[rows])
-
-
-def with_bag_of_words(opinion: Opinion, examples: Examples, rows: NDArray[np.int64], share: float) -> Opinion:
-    """Return the opinion of ``rows`` with ``share`` of it from a bag of words, where that says something."""
-    said = bag_of_words_says(examples, rows)
-    heard = said.any(axis=1)
-    within = np.where(examples.allowed[rows], opinion.probabilities, 0)[heard]
-    within = within / np.maximum(within.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    probabilities = opinion.probabilities.copy()
-    probabilities[heard] = (1 - share) * within + share * said[heard]
-    return replace(opinion, probabilities=probabilities)
 
 
 def with_opinion(examples: Examples, rows: NDArray[np.int64], opinion: Opinion, share: float) -> Examples:
