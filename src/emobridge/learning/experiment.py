@@ -15,6 +15,7 @@ import torch
 
 from emobridge.bundle import load_bundle
 from emobridge.errors import RecipeError
+from emobridge.learning.batches import LONGEST_BLOCK
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.bundles import evaluate_bundle
@@ -220,7 +221,7 @@ def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | No
     examples = prepared.examples
     whole = hashlib.sha256(recipe.digest.encode())
     for encoder in prepared.public.values():
-        whole.update(encoder.fingerprint.encode())
+        whole.update(f"{encoder.fingerprint} in blocks of {LONGEST_BLOCK}".encode())
     if started is not None:
         whole.update(read_json(started / RUN)["digest"].encode())
     whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())

@@ -20,6 +20,7 @@ from emobridge.learning.features import Examples
 from emobridge.learning.losses import MultiTaskLoss
 from emobridge.learning.modality_masking import ModalityMasking
 from emobridge.learning.partners import MATCHING
+from emobridge.learning.precisions import TrainingPrecision, halved, training_precision
 from emobridge.learning.storage import replacing
 from emobridge.learning.system import EmotionSystem, measure_functionals
 from emobridge.learning.training.checkpoint import load_checkpoint, save_checkpoint
@@ -69,6 +70,9 @@ class TrainingConfig:
         streams: what the batches are; one ``natural`` stream by default.
         perturbed_copies: of each training clip: noise, rooms, codecs and the like (`perturbations.perturb`), made once
             and kept in the cache (about 30 kB and 15 ms for each copy of a clip of 2.5 s).
+        precision: of the products in a forward pass and its backward pass: ``float32``, ``bfloat16`` (autocast; weights,
+            losses and the optimizer stay in 32 bits) or ``auto``, the faster of both, measured once on a machine; left
+            out: ``float32``.
     """
 
     steps: PositiveInt = 1000
@@ -81,6 +85,7 @@ class TrainingConfig:
     checkpoint_steps: PositiveInt = 100
     streams: Annotated[tuple[StreamConfig, ...], Field(min_length=1)] = (StreamConfig(),)
     perturbed_copies: NonNegativeInt = 0
+    precision: TrainingPrecision | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,7 @@ class Trainer:
         self.setup = setup
         self.config = config
         self.masking = masking
+        self.precision = training_precision(config.precision or "float32")
         self.loss = MultiTaskLoss(
             names,
             category_weight=loss_config.category_weight,
@@ -210,7 +216,8 @@ class Trainer:
         # Words that do not belong to the sound are not judged without it: the labels are true of both together.
         presence = torch.where((batch.pairing == MATCHING)[:, None], hidden, batch.presence)
         self.trained.train()
-        outputs = self.system(batch, presence)
+        with halved(self.precision):
+            outputs = self.system(batch, presence)
         weight = torch.ones(len(presence))
         total, parts = self.loss(
             outputs,
@@ -221,7 +228,8 @@ class Trainer:
             self.weak.targets(batch, outputs[1]),
             self.corpora[batch.rows],
         )
-        taught, taught_parts = self.weak.losses(self.system, batch, presence, outputs[1])
+        with halved(self.precision):
+            taught, taught_parts = self.weak.losses(self.system, batch, presence, outputs[1])
         total, parts = total + taught, parts | taught_parts
         if not torch.isfinite(total):
             raise RecipeError(
