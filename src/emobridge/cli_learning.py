@@ -113,6 +113,7 @@ def crossvalidate(
         Path | None, typer.Option("--export", metavar="BUNDLE", help="Make a bundle of the recipe's own first fold.")
     ] = None,
     allow_leaks: AllowLeaks = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Train so many folds at once, each in a process of one thread.")] = 1,
     threads: Threads = None,
 ) -> None:
     """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.
@@ -137,6 +138,7 @@ def crossvalidate(
             allow_leaks=allow_leaks or (),
             seeds=numbers,
             grid=asked,
+            jobs=jobs,
         )
     result = load_extra("emobridge.learning.record", "train").result_folder(out, leave_corpus_out)
     _print_report(predictions, chosen, result)

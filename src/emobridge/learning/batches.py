@@ -353,7 +353,8 @@ def spread(
     order = generator.permutation(len(pool))
     reached = np.cumsum(probabilities[order]) * (size / probabilities.sum())
     places = np.searchsorted(reached, np.arange(size) + generator.random(), side="right")
-    return pool[order[places.clip(max=len(pool) - 1)]]
+    drawn: NDArray[np.int64] = pool[order[places.clip(max=len(pool) - 1)]]
+    return drawn
 
 
 def sampling_probabilities(

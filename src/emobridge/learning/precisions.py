@@ -1,4 +1,4 @@
-"""In how many bits a frozen encoder, or a training, computes: what this machine can, and is fastest with, measured once.
+"""In how many bits an encoder or a training computes: what this machine can, and is fastest with, measured once.
 
 What is measured is one layer of a large network in each precision, by the code that encoders and trainings run. The
 figures lie in the cache's folder, under a name that stands for processor, libraries and number of threads.

@@ -70,9 +70,9 @@ class TrainingConfig:
         streams: what the batches are; one ``natural`` stream by default.
         perturbed_copies: of each training clip: noise, rooms, codecs and the like (`perturbations.perturb`), made once
             and kept in the cache (about 30 kB and 15 ms for each copy of a clip of 2.5 s).
-        precision: of the products in a forward pass and its backward pass: ``float32``, ``bfloat16`` (autocast; weights,
-            losses and the optimizer stay in 32 bits) or ``auto``, the faster of both, measured once on a machine; left
-            out: ``float32``.
+        precision: of the products, forward and backward: ``float32``, ``bfloat16`` (autocast; weights, losses and the
+            optimizer stay in 32 bits) or ``auto``, the faster of both, measured once on a machine; left out:
+            ``float32``.
     """
 
     steps: PositiveInt = 1000
