@@ -85,9 +85,15 @@ def train(
     allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
-    """Train a recipe on one fold; what comes out can be exported."""
+    """Train a recipe on one fold; what comes out can be exported.
+
+    In several processes, which share the batches of a step: torchrun --nproc-per-node 2 --no-python emobridge train ...
+    """
     chosen = _read(recipe, overrides, threads)
     experiment = load_extra("emobridge.learning.experiment", "train")
+    if not load_extra("emobridge.learning.training.processes", "train").processes().first:
+        experiment.train(chosen, data, out, fold, allow_leaks=allow_leaks or ())
+        return
     with _progress() as report:
         predictions = experiment.train(chosen, data, out, fold, report, allow_leaks=allow_leaks or ())
     _print_report(predictions, chosen, out)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emobridge.errors import RecipeError
 from emobridge.learning.evaluation.estimates import Pairs, predict
 from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 from emobridge.learning.evaluation.views import in_own_views
@@ -22,6 +23,7 @@ from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import result_folder, write_experiment
 from emobridge.learning.side_by_side import Item, train_side_by_side
 from emobridge.learning.storage import make_folder
+from emobridge.learning.training.processes import processes
 from emobridge.learning.transcript_sources import table_digest, with_transcripts
 
 
@@ -58,10 +60,11 @@ def crossvalidate(
             nothing of the recipe.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    _refuse_shared_training()
     planned = Plan(chosen) if grid is None else plan(grid, chosen)
     asked = list(dict.fromkeys(seeds or [chosen.seed]))
     result = result_folder(out, leave_corpus_out)
-    runs: list[tuple[_Seeded, Prepared, list[Parts], Start | None]] = []
+    runs: list[_Planned] = []
     known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
     recipes = {name: planned.recipe.variant(name) for name in (chosen.name, *planned.recipe.variants)}
     for variant, varied in recipes.items():
@@ -79,17 +82,29 @@ def crossvalidate(
         start = Start.of(varied, data, out, report, allow_leaks)
         for seed in asked:
             runs.append((_Seeded.of(varied, variant, seed, chosen.seed, out), prepared, parted, start))
+    whole = _all_done(runs, jobs, report)
+    whole.write(result / PREDICTIONS, {"recipe": chosen.name})
+    return whole
+
+
+def _refuse_shared_training() -> None:
+    count = processes().count
+    if count > 1:
+        given, valid = f"crossvalidation in {count} processes of torchrun", "these share one training"
+        raise RecipeError(given, valid, "train fold by fold (emobridge train --fold), or start it alone with --jobs")
+
+
+def _all_done(runs: "Sequence[_Planned]", jobs: int, report: Report) -> Predictions:
+    """Return the predictions of all runs, ``jobs`` folds at once."""
     if jobs > 1:
         items = [
-            item for seeded, prepared, parted, start in runs for item in seeded.items(prepared, parted, start, report)
+            item for seeded, prepared, folds, start in runs for item in seeded.items(prepared, folds, start, report)
         ]
         train_side_by_side(items, jobs, report)
     found: list[Predictions] = []
-    for seeded, prepared, parted, start in runs:
-        found += seeded.run(prepared, parted, start, report)
-    whole = Predictions.concatenate(found)
-    whole.write(result / PREDICTIONS, {"recipe": chosen.name})
-    return whole
+    for seeded, prepared, folds, start in runs:
+        found += seeded.run(prepared, folds, start, report)
+    return Predictions.concatenate(found)
 
 
 def first_training(recipe: Recipe, predictions: Predictions, out: Path) -> Path:
@@ -186,3 +201,6 @@ class _Seeded:
 
 def _stored(name: str) -> str:
     return f"predictions-{name}.parquet"
+
+
+_Planned = tuple[_Seeded, Prepared, list[Parts], Start | None]
