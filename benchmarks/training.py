@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--cache FOLDER] [--rounds N] [--trial] [--out FOLDER]
 
-Generates the vectors of a corpus as long as IEMOCAP's (training_memory.py), 2.75 GB, in the folder CACHE, or in one that
+Generates the vectors of a corpus as long as IEMOCAP's (training_memory.py), 2.8 GB, in the folder CACHE, or in one that
 is deleted at the end. An epoch is extrapolated from some steps: its batches are ordered by size and cut into groups, of
 which the middle one is measured. Both loops take turns. Then as many folds train side by side as there are cores, each
 in a process of one thread, and so do variants that are other functions. `--trial` takes 200 utterances and fewer
@@ -296,9 +296,9 @@ def page(results: Mapping[str, Any]) -> str:
         "# Training",
         f"Made by `python benchmarks/training.py`. {sentence(results['machine'])}",
         f"The recipe `{RECIPE}` (width {WIDTH}) in batches of {BATCH} on {results['utterances']:,} generated "
-        f"utterances, whose vectors take {found['cache_gb']:.2f} GB. Bounds: at least {LEAST_TIMES:.0f} times the plain "
-        f"loop's speed, ten folds in {MOST_MINUTES:.0f} minutes, a cache of {MOST_GB} GB, {MOST_LOADING:.0%} of a step "
-        f"for loading ({found['loading']:.1%} here), {LEAST_USEFUL} of the vectors in a batch useful, outputs within "
+        f"utterances, whose vectors take {found['cache_gb']:.2f} GB. Bounds: at least {LEAST_TIMES:.0f} times the "
+        f"plain loop's speed, ten folds in {MOST_MINUTES:.0f} minutes, a cache of {MOST_GB} GB, {MOST_LOADING:.0%} of "
+        f"a step for loading ({found['loading']:.1%} here), {LEAST_USEFUL} of the vectors in a batch useful, outputs within "
         f"{LARGEST_DIFFERENCE:.0e} ({found['difference']:.0e} here). "
         + (f"Not kept here: {'; '.join(outside)}." if outside else "All are kept here."),
         f"## An epoch, {epoch['threads']} threads",

@@ -28,7 +28,6 @@ from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
-from emobridge.learning.precisions import training_precision
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import cost_since, run_record
@@ -149,8 +148,7 @@ def run_fold(
     fold.keep_domain(system, examples)
     fold.keep_held_out(system, examples, calibration)
     predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
-    cost = cost_since(start_s, resumed) | {"precision": training_precision(recipe.training.precision or "float32")}
-    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost))
+    write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost_since(start_s, resumed)))
     predictions.write(stored, fold.metadata)
     group.wait()
     return predictions
