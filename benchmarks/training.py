@@ -298,8 +298,8 @@ def page(results: Mapping[str, Any]) -> str:
         f"The recipe `{RECIPE}` (width {WIDTH}) in batches of {BATCH} on {results['utterances']:,} generated "
         f"utterances, whose vectors take {found['cache_gb']:.2f} GB. Bounds: at least {LEAST_TIMES:.0f} times the "
         f"plain loop's speed, ten folds in {MOST_MINUTES:.0f} minutes, a cache of {MOST_GB} GB, {MOST_LOADING:.0%} of "
-        f"a step for loading ({found['loading']:.1%} here), {LEAST_USEFUL} of the vectors in a batch useful, outputs within "
-        f"{LARGEST_DIFFERENCE:.0e} ({found['difference']:.0e} here). "
+        f"a step for loading ({found['loading']:.1%} here), {LEAST_USEFUL} of the vectors in a batch useful, outputs "
+        f"within {LARGEST_DIFFERENCE:.0e} ({found['difference']:.0e} here). "
         + (f"Not kept here: {'; '.join(outside)}." if outside else "All are kept here."),
         f"## An epoch, {epoch['threads']} threads",
         markdown_table(["", "a step, s", "an epoch, s", "times", "useful", "share of peak"], loops),

@@ -116,7 +116,7 @@ def test_what_was_prepared_goes_to_another_process_without_the_cache_it_maps(
     prepared = encode(public_recipe(), None)
     expected = prepared.examples.frames(0)
     sent = pickle.dumps(prepared)
-    assert len(sent) < sum(file.stat().st_size for file in cache.rglob("*.bin"))
+    assert expected.astype(np.float16).tobytes() not in sent
     found = pickle.loads(sent)
     assert_array_equal(found.examples.frames(0), expected)
     assert_array_equal(found.examples.token_vectors(1), prepared.examples.token_vectors(1))
