@@ -3,7 +3,7 @@
     python benchmarks/training_memory.py CACHE [--steps N] [--utterances N]
 
 Generates, in the folder CACHE (2.7 GB, kept for the next time), the vectors of 5,531 utterances of 0.6 to 34 s, 4.5 s
-on average, with 50 acoustic vectors of 1,024 numbers a second and 3 tokens of 1,024 numbers a second; trains some
+on average, with 50 acoustic vectors of 1,024 numbers a second and 3.5 tokens of 1,024 numbers a second; trains some
 steps, of which the first holds the longest utterance, and prints the peak of resident memory: of all, and of what is
 not a page of a mapped file, which the system takes back whenever others need it.
 """
@@ -28,7 +28,7 @@ from emobridge.learning.training.loop import Trainer, TrainingSetup
 
 UTTERANCES = 5531
 WIDTH = 1024
-VECTORS_HZ, TOKENS_HZ = 50, 3
+VECTORS_HZ, TOKENS_HZ = 50, 3.5
 SHORTEST_S, MEAN_S, LONGEST_S = 0.6, 4.5, 34.0
 CATEGORIES, DIMENSIONS = ("angry", "happy", "neutral", "sad"), ("valence", "arousal")
 

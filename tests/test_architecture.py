@@ -42,7 +42,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     in_learning("training evaluation domain teaching"),
     in_learning(
         "overrides recipe requirements grid frozen_texts preparation transcript_sources record report experiment "
-        "crossvalidation bundle_trial export"
+        "side_by_side crossvalidation bundle_trial export"
     ),
     (
         *("", "server", "benchmark", "recordings", "judging", "progress", "journal", "workers", "folders", "bulk"),

@@ -85,9 +85,15 @@ def train(
     allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
-    """Train a recipe on one fold; what comes out can be exported."""
+    """Train a recipe on one fold; what comes out can be exported.
+
+    In several processes, which share the batches of a step: torchrun --nproc-per-node 2 --no-python emobridge train ...
+    """
     chosen = _read(recipe, overrides, threads)
     experiment = load_extra("emobridge.learning.experiment", "train")
+    if not load_extra("emobridge.learning.training.processes", "train").processes().first:
+        experiment.train(chosen, data, out, fold, allow_leaks=allow_leaks or ())
+        return
     with _progress() as report:
         predictions = experiment.train(chosen, data, out, fold, report, allow_leaks=allow_leaks or ())
     _print_report(predictions, chosen, out)
@@ -113,6 +119,7 @@ def crossvalidate(
         Path | None, typer.Option("--export", metavar="BUNDLE", help="Make a bundle of the recipe's own first fold.")
     ] = None,
     allow_leaks: AllowLeaks = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Train so many folds at once, each in a process of one thread.")] = 1,
     threads: Threads = None,
 ) -> None:
     """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.
@@ -137,6 +144,7 @@ def crossvalidate(
             allow_leaks=allow_leaks or (),
             seeds=numbers,
             grid=asked,
+            jobs=jobs,
         )
     result = load_extra("emobridge.learning.record", "train").result_folder(out, leave_corpus_out)
     _print_report(predictions, chosen, result)

@@ -14,7 +14,16 @@ from numpy.testing import assert_array_equal
 
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import RecipeError
-from emobridge.learning.batches import Batch, BatchStream, StreamConfig, collate, mix, sampling_probabilities
+from emobridge.learning.batches import (
+    LONGEST_BLOCK,
+    Batch,
+    BatchStream,
+    StreamConfig,
+    collate,
+    mix,
+    sampling_probabilities,
+    spread,
+)
 from emobridge.learning.cache import ArrayCache
 from emobridge.learning.corpora.base import Utterance
 from emobridge.learning.features import Examples
@@ -283,3 +292,55 @@ def test_a_corpus_of_weight_zero_is_never_drawn_and_one_must_weigh(make_pool: Ca
     assert not sampling_probabilities(examples, rows, (0, 1), 0.5)[examples.corpora == 0].any()
     with pytest.raises(RecipeError, match="a weight above 0"):
         sampling_probabilities(examples, rows, (0, 0), 0.5)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """4,400 utterances of 0.6 to 34 s, 4.5 s on average, fifty vectors a second, in categories of unequal size."""
+    drawn_s = np.random.default_rng(1).lognormal(np.log(3.6), 0.68, 4400).clip(0.6, 34.0)
+    rows: list[Row] = [(0, 0, 3, min(index % 4, 2)) for index in range(len(drawn_s))]
+    examples = examples_of(tmp_path_factory.mktemp("spoken"), rows)
+    return replace(examples, frame_counts=np.round(50 * drawn_s).astype(np.int64))
+
+
+@pytest.mark.parametrize("batch_size", [16, 32])
+def test_batches_of_speech_are_full_and_hold_nobody_twice(spoken: Examples, batch_size: int) -> None:
+    stream = stream_of(spoken, "natural", batch_size=batch_size)
+    drawn = [stream.chosen(number) for number in range(stream.block)]
+    lengths = [spoken.frame_counts[rows] for rows in drawn]
+    assert sum(map(sum, lengths)) / sum(len(one) * one.max() for one in lengths) >= 0.95
+    assert len(set(np.concatenate(drawn).tolist())) == stream.block * batch_size
+    longest = [int(one.max()) for one in lengths]
+    assert np.abs(np.corrcoef(longest, np.arange(stream.block))[0, 1]) < 0.4  # in random order
+
+
+def test_a_batch_of_speech_depends_on_the_seed_and_its_number_alone(spoken: Examples) -> None:
+    one, other = (stream_of(spoken, "natural", seed=seed, batch_size=32) for seed in (1, 2))
+    numbers = (200, 3, 130, 3)
+    fresh = [stream_of(spoken, "natural", batch_size=32).chosen(number) for number in numbers]
+    assert all(np.array_equal(one.chosen(number), rows) for number, rows in zip(numbers, fresh, strict=True))
+    assert not any(np.array_equal(other.chosen(number), rows) for number, rows in zip(numbers, fresh, strict=True))
+
+
+def test_few_or_unequal_utterances_make_shorter_blocks_and_text_alone_none(spoken: Examples) -> None:
+    assert stream_of(spoken, "natural", batch_size=16).block == LONGEST_BLOCK
+    few = BatchStream(spoken, np.arange(640), StreamConfig(batch_size=16, balance=0.0), (1.0,), 1)
+    assert few.block == 40
+    unequal = BatchStream(spoken, np.arange(640), StreamConfig(batch_size=16, balance=1.0), (1.0,), 1)
+    assert unequal.block == 30  # three categories alike, of which one has half of the utterances
+    assert stream_of(spoken, "linguistic", batch_size=16).block == 8
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.integers(1, 60), st.integers(0, 99), st.integers(0, 2))
+@settings(max_examples=60, deadline=None)
+def test_each_is_drawn_as_often_as_expected_rounded_up_or_down(
+    shares: list[float], size: int, seed: int, never: int
+) -> None:
+    probabilities = np.array(shares + [0.0] * never)
+    probabilities /= probabilities.sum()
+    pool = 7 + np.arange(len(probabilities))
+    drawn = spread(pool, probabilities, size, np.random.default_rng(seed))
+    assert len(drawn) == size
+    counts, expected = np.bincount(drawn - 7, minlength=len(pool)), probabilities * size
+    assert (counts >= np.floor(expected - 1e-9)).all()
+    assert (counts <= np.ceil(expected + 1e-9)).all()

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from emobridge.labels import PRESENCES
 from emobridge.learning.batches import collate
 from emobridge.learning.features import Examples
-from emobridge.learning.system import EmotionSystem, drop_special_tokens, measure_functionals, proportional_positions
+from emobridge.learning.hub_checkpoints import VectorShape
+from emobridge.learning.model import FusionConfig
+from emobridge.learning.system import (
+    EmotionSystem,
+    SystemConfig,
+    drop_special_tokens,
+    measure_functionals,
+    proportional_positions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +49,33 @@ def test_a_hidden_modality_has_no_influence(examples: Examples, system: EmotionS
         assert not torch.equal(before[0], system(batch, torch.ones_like(presence))[0])
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden", [0, 1])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_work_that_is_saved_where_all_of_a_modality_is_hidden_changes_nothing(
+    examples: Examples, hidden: int, layers: int
+) -> None:
+    rows, shape = [0, 7, 14], VectorShape(6, layers)
+    plain = collate(examples, rows, rows)
+    batch = replace(
+        plain, frames=torch.randn(3, 5, 6 * layers), token_vectors=torch.randn(*plain.token_ids.shape, 6 * layers)
+    )
+    batch = replace(batch, frame_mask=torch.arange(5) < torch.tensor([[5], [2], [3]]))
+    fusion = FusionConfig.sized(
+        8, categories=("a", "b"), dimensions=("d",), acoustic_dimension=6, linguistic_dimension=6,
+        acoustic_layers=layers, linguistic_layers=layers,
+    )  # fmt: skip
+    system = EmotionSystem(SystemConfig(fusion, shape, shape)).eval()
+    presence = torch.ones(3, 2, dtype=torch.bool)
+    presence[:, hidden] = False
+    with torch.inference_mode():
+        saved = system(batch, presence)
+        presence[0, hidden] = True
+        computed = system(batch, presence)
+    for one, other in zip(saved, computed, strict=True):
+        torch.testing.assert_close(one[1:], other[1:], rtol=0, atol=1e-6)
+        assert not torch.allclose(one[0], other[0], atol=1e-6)
 
 
 def test_nothing_at_all_is_an_answer_too(examples: Examples, system: EmotionSystem) -> None:

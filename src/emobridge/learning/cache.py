@@ -49,6 +49,10 @@ class ArrayCache:
         folder.mkdir(parents=True, exist_ok=True)
         self.reread()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs: no open maps, and no segment, since nobody writes to another's."""
+        return self.__dict__ | {"_own_values": None, "_segments": {}, "_handed_out_bytes": 0}
+
     def reread(self) -> None:
         """Take in what others have added since the cache was opened."""
         for index_file in sorted(self.folder.glob("*.jsonl")):

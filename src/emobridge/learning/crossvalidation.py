@@ -1,16 +1,19 @@
 """Every variant of a recipe on every fold, with every seed; and what each says when it reads other transcripts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emobridge.errors import RecipeError
 from emobridge.learning.evaluation.estimates import Pairs, predict
 from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 from emobridge.learning.evaluation.views import in_own_views
 from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, Start, of_variant, run_fold, trained
+from emobridge.learning.features import add_perturbed_copies
 from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.grid import Grid, Plan, plan
 from emobridge.learning.hub_encoders import HubConfig
@@ -18,7 +21,9 @@ from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.preparation import Parts, Prepared, encode_corpora, prepare
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import result_folder, write_experiment
+from emobridge.learning.side_by_side import Item, train_side_by_side
 from emobridge.learning.storage import make_folder
+from emobridge.learning.training.processes import processes
 from emobridge.learning.transcript_sources import table_digest, with_transcripts
 
 
@@ -33,6 +38,7 @@ def crossvalidate(
     allow_leaks: Sequence[str] = (),
     seeds: Sequence[int] | None = None,
     grid: Grid | None = None,
+    jobs: int = 1,
 ) -> Predictions:
     """Run every variant of a recipe on every fold and return all predictions, which are also stored (`result_folder`).
 
@@ -46,15 +52,19 @@ def crossvalidate(
             ``without-`` and the corpus: trained on the others, tested on all of this one.
         seeds: every training is done with each; None: with the recipe's own.
         grid: whose variants are run in the place of the recipe's own.
+        jobs: how many folds are trained side by side, each in a process of one thread; the result is that of one after
+            another with one thread.
 
     Raises:
         EmobridgeError: as for `train`; also a recipe without two corpora to leave one out of, and a grid that asks
             nothing of the recipe.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    _refuse_shared_training()
     planned = Plan(chosen) if grid is None else plan(grid, chosen)
     asked = list(dict.fromkeys(seeds or [chosen.seed]))
-    found, result = [], result_folder(out, leave_corpus_out)
+    result = result_folder(out, leave_corpus_out)
+    runs: list[_Planned] = []
     known: dict[tuple[Any, ...], Prepared] = {}  # a variant may learn from other labels or inputs
     recipes = {name: planned.recipe.variant(name) for name in (chosen.name, *planned.recipe.variants)}
     for variant, varied in recipes.items():
@@ -71,11 +81,30 @@ def crossvalidate(
             write_experiment(result, chosen, prepared, [parts.name for parts in parted], asked, told)
         start = Start.of(varied, data, out, report, allow_leaks)
         for seed in asked:
-            seeded = _Seeded.of(varied, variant, seed, chosen.seed, out)
-            found += seeded.run(prepared, parted, start, report)
-    whole = Predictions.concatenate(found)
+            runs.append((_Seeded.of(varied, variant, seed, chosen.seed, out), prepared, parted, start))
+    whole = _all_done(runs, jobs, report)
     whole.write(result / PREDICTIONS, {"recipe": chosen.name})
     return whole
+
+
+def _refuse_shared_training() -> None:
+    count = processes().count
+    if count > 1:
+        given, valid = f"crossvalidation in {count} processes of torchrun", "these share one training"
+        raise RecipeError(given, valid, "train fold by fold (emobridge train --fold), or start it alone with --jobs")
+
+
+def _all_done(runs: "Sequence[_Planned]", jobs: int, report: Report) -> Predictions:
+    """Return the predictions of all runs, ``jobs`` folds at once."""
+    if jobs > 1:
+        items = [
+            item for seeded, prepared, folds, start in runs for item in seeded.items(prepared, folds, start, report)
+        ]
+        train_side_by_side(items, jobs, report)
+    found: list[Predictions] = []
+    for seeded, prepared, folds, start in runs:
+        found += seeded.run(prepared, folds, start, report)
+    return Predictions.concatenate(found)
 
 
 def first_training(recipe: Recipe, predictions: Predictions, out: Path) -> Path:
@@ -121,6 +150,19 @@ class _Seeded:
             return cls(recipe, variant, variant, out / variant)
         return cls(replace(recipe, seed=seed), variant, f"{variant}, seed {seed}", out / variant / f"seed-{seed}")
 
+    def items(self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: Report) -> Iterator[Item]:
+        """Yield its folds for processes of their own, once what they share is done."""
+        copies = self.recipe.training.perturbed_copies
+        for parts in folds:
+            heard = np.concatenate((parts.train, parts.validation))
+            add_perturbed_copies(prepared.examples, heard, copies, partial(report, f"perturb {parts.name}"))
+            if start is not None:
+                start.run(prepared.examples, parts)
+        silent = start and replace(start, report=no_report)
+        for parts in folds:
+            folder = self.folder / parts.name
+            yield Item(self.told, self.recipe, self.variant, prepared, parts, folder, silent)
+
     def run(self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: Report) -> list[Predictions]:
         """Return its predictions on all folds, and those from each further transcript."""
         tell = of_variant(report, self.told)
@@ -159,3 +201,6 @@ class _Seeded:
 
 def _stored(name: str) -> str:
     return f"predictions-{name}.parquet"
+
+
+_Planned = tuple[_Seeded, Prepared, list[Parts], Start | None]

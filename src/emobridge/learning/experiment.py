@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from emobridge.errors import RecipeError
+from emobridge.learning.batches import LONGEST_BLOCK
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
@@ -34,6 +35,7 @@ from emobridge.learning.teaching import Opinion, mean_weights, with_opinion
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT, Progress, TrainingSetup
 from emobridge.learning.training.loop import train as train_system
+from emobridge.learning.training.processes import processes
 
 PREDICTIONS = "predictions.parquet"
 HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
@@ -117,9 +119,11 @@ def run_fold(
         _check_run(folder, digest)
         fold.complete(prepared, report)
         return Predictions.read(stored)
-    add_perturbed_copies(
-        examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
-    )
+    group = processes()
+    with group.first_first():
+        add_perturbed_copies(
+            examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
+        )
     setup = TrainingSetup(
         examples=examples,
         train=parts.train,
@@ -136,12 +140,16 @@ def run_fold(
     setup = replace(setup, examples=_taught(fold, system, prepared, learned, start, report))
     resumed = (folder / CHECKPOINT).exists()
     train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
+    if not group.first:
+        group.wait()
+        return Predictions.read(stored)
     calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
     fold.keep_domain(system, examples)
     fold.keep_held_out(system, examples, calibration)
     predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
     write_json(folder / RUN, run_record(recipe, prepared, parts, calibration, digest, cost_since(start_s, resumed)))
     predictions.write(stored, fold.metadata)
+    group.wait()
     return predictions
 
 
@@ -219,7 +227,7 @@ def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | No
     examples = prepared.examples
     whole = hashlib.sha256(recipe.digest.encode())
     for encoder in prepared.public.values():
-        whole.update(encoder.fingerprint.encode())
+        whole.update(f"{encoder.fingerprint} in blocks of {LONGEST_BLOCK}".encode())
     if started is not None:
         whole.update(read_json(started / RUN)["digest"].encode())
     whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
@@ -332,6 +340,8 @@ def train(
 ) -> Predictions:
     """Train a recipe on one fold and return the predictions for its test part; the run's folder can be exported.
 
+    In several processes (`Processes`) all return the same, and the first alone judges and writes.
+
     Args:
         recipe: a recipe, its file, or the name of one that comes with emobridge.
         data: where the corpora are; None: EMOBRIDGE_DATA.
@@ -348,10 +358,11 @@ def train(
         RecipeError: the recipe is wrong, asks for what the corpora do not have, or ``out`` holds another one's run.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    prepared = prepare(chosen, data, out, report, allow_leaks)
-    parts = prepared.fold(fold)
-    SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
-    start = Start.of(chosen, data, out, report, allow_leaks)
+    with processes().first_first():
+        prepared = prepare(chosen, data, out, report, allow_leaks)
+        parts = prepared.fold(fold)
+        SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
+        start = Start.of(chosen, data, out, report, allow_leaks)
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
 
 

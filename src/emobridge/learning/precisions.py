@@ -1,7 +1,7 @@
-"""In how many bits a frozen encoder computes: what this machine can, and what it is fastest with, measured once.
+"""In how many bits an encoder or a training computes: what this machine can, and is fastest with, measured once.
 
-What is measured is one layer of a large encoder in each precision, by the code that encoders run. The figures lie in
-the cache's folder, under a name that stands for processor, libraries and number of threads.
+What is measured is one layer of a large network in each precision, by the code that encoders and trainings run. The
+figures lie in the cache's folder, under a name that stands for processor, libraries and number of threads.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from emobridge.learning.storage import make_folder, read_json, write_json
 from emobridge.learning.streamlined import streamline
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
+TrainingPrecision = Literal["auto", "float32", "bfloat16"]
 ROWS, INPUTS, OUTPUTS = 256, 1024, 4096  # five seconds of speech, the widest layer of the large encoders
 REPEATS = 7
 
@@ -61,17 +62,38 @@ def chosen_precision(asked: Precision, device: torch.device) -> str:
     return max(("float32", "bfloat16"), key=speeds.__getitem__)
 
 
+def training_precision(asked: TrainingPrecision) -> str:
+    """Return in which of ``float32`` and ``bfloat16`` a training takes its products; ``auto`` is the faster one.
+
+    Raises:
+        RecipeError: bfloat16 on a processor without units for it.
+    """
+    halves = computes_in_half(torch.device("cpu"))
+    if asked == "bfloat16" and not halves:
+        given = "training.precision 'bfloat16' on this processor"
+        raise RecipeError(given, "it has no units for bfloat16, and emulating them is slow", "use 'auto'")
+    if asked != "auto":
+        return asked
+    speeds = kept_speeds("training", measure_training_speeds) if halves else {"float32": 1.0}
+    return max(speeds, key=speeds.__getitem__)
+
+
 def measured_speeds() -> dict[str, float]:
     """Return what `measure_speeds` found when it was first asked for."""
+    return kept_speeds("encoders", measure_speeds)
+
+
+def kept_speeds(of: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Return what ``measure`` found, on this machine, when the speeds ``of`` something were first asked for."""
     content = json.dumps([machine(), torch.get_num_threads()])
-    path = cache_folder() / f"speeds-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
+    path = cache_folder() / f"speeds-{of}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
     try:
         speeds: dict[str, float] = read_json(path)
     except CorpusError:
-        speeds = measure_speeds()
+        speeds = measure()
         write_json(make_folder(path.parent) / path.name, speeds)
         told = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
-        logger.info("measured once on this machine, in 10^9 operations a second: %s", told)
+        logger.info("%s, measured once on this machine, in 10^9 operations a second: %s", of, told)
     return speeds
 
 
@@ -91,6 +113,27 @@ def measure_speeds(clock: Callable[[], float] = time.perf_counter) -> dict[str, 
     operations = 2 * ROWS * INPUTS * OUTPUTS
     with torch.inference_mode():
         return {name: round(operations / _shortest_s(call, clock) / 1e9, 1) for name, call in calls.items()}
+
+
+def measure_training_speeds() -> dict[str, float]:
+    """Return precision -> 10^9 operations a second of a linear layer's forward and backward pass."""
+    layer, rows = nn.Linear(INPUTS, OUTPUTS), torch.randn(4 * ROWS, INPUTS, requires_grad=True)
+
+    def step(precision: str) -> None:
+        with halved(precision):
+            mapped = layer(rows)
+        mapped.float().sum().backward()
+
+    operations = 3 * 2 * rows.numel() * OUTPUTS
+    return {
+        name: round(operations / _shortest_s(partial(step, name), time.perf_counter) / 1e9, 1)
+        for name in ("float32", "bfloat16")
+    }
+
+
+def halved(precision: str) -> torch.autocast:
+    """Return the context in which a training's forward pass takes its products in ``precision``."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _network(precision: str) -> nn.Module:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emobridge.labels import MODALITIES
 from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
+from emobridge.learning.precisions import training_precision
 from emobridge.learning.preparation import Parts, Prepared
 from emobridge.learning.recipe import Recipe
 from emobridge.learning.storage import make_folder, write_json
@@ -42,6 +43,7 @@ def run_record(
         "recipe": recipe.to_dict(),
         "fold": parts.name,
         "cost": dict(cost),
+        "precision": training_precision(recipe.training.precision or "float32"),
         "categories": list(examples.categories),
         "dimensions": list(examples.dimension_names),
         "supervision": _supervision(examples),

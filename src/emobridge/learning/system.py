@@ -97,26 +97,33 @@ class EmotionSystem(nn.Module):
     def _hear(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if self.acoustic is None:
             return None, None
-        if isinstance(self.acoustic, CompactEncoder) and not presence[:, 0].any():  # the encoder's work is saved
-            size = len(presence)
-            return torch.zeros(size, 1, self.acoustic.config.width), torch.zeros(size, 1, dtype=torch.bool)
+        if not presence[:, 0].any():  # work on what has no influence is saved
+            return _nothing(len(presence), self.config.fusion.acoustic_dimension, self.config.fusion.acoustic_layers)
         vectors, vector_mask = self.acoustic(batch.frames, batch.frame_mask)
         return vectors, vector_mask & presence[:, :1]
 
     def _read(self, batch: Batch, presence: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if self.linguistic is None:
             return None, None
+        if not presence[:, 1].any():
+            return _nothing(
+                len(presence), self.config.fusion.linguistic_dimension, self.config.fusion.linguistic_layers
+            )
         vectors = batch.token_vectors
         if isinstance(self.linguistic, GivenVectors):
             assert vectors is not None, "a public encoder has read the texts"
             given: tuple[Tensor, Tensor] = self.linguistic(*drop_special_tokens(vectors, batch.token_mask, presence))
             return given
-        if not presence[:, 1].any():
-            size = len(presence)
-            return torch.zeros(size, 1, self.linguistic.dimension), torch.zeros(size, 1, dtype=torch.bool)
         if vectors is None:
             vectors = self.linguistic(batch.token_ids, batch.token_mask)
         return drop_special_tokens(vectors, batch.token_mask, presence)
+
+
+def _nothing(size: int, dimension: int | None, layers: int) -> tuple[Tensor, Tensor]:
+    """Return what stands for a modality that no item of a batch has: one zero vector each, and a mask without any."""
+    assert dimension is not None, "the network has the modality"
+    shape = (size, 1, dimension) if layers == 1 else (size, layers, 1, dimension)
+    return torch.zeros(shape), torch.zeros(size, 1, dtype=torch.bool)
 
 
 def drop_special_tokens(vectors: Tensor, token_mask: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:

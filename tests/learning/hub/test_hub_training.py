@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -107,6 +108,22 @@ def test_what_is_cached_is_what_the_encoder_gives(public_recipe: Callable[..., R
         np.testing.assert_allclose(examples.frames(row), expected, rtol=2e-3, atol=2e-3)
         words = read.encode(utterance.text).vectors  # type: ignore[arg-type, union-attr]
         np.testing.assert_allclose(examples.token_vectors(row)[1:-1], words, rtol=2e-3, atol=2e-3)
+
+
+def test_what_was_prepared_goes_to_another_process_without_the_cache_it_maps(
+    public_recipe: Callable[..., Recipe], cache: Path
+) -> None:
+    prepared = encode(public_recipe(), None)
+    expected = prepared.examples.frames(0)
+    sent = pickle.dumps(prepared)
+    assert expected.astype(np.float16).tobytes() not in sent
+    found = pickle.loads(sent)
+    assert_array_equal(found.examples.frames(0), expected)
+    assert_array_equal(found.examples.token_vectors(1), prepared.examples.token_vectors(1))
+    for name, encoder in prepared.public.items():
+        assert found.public[name].fingerprint == encoder.fingerprint
+    found.examples.cache.add("other", expected)
+    assert "other" not in prepared.examples.cache
 
 
 def test_the_size_is_told_before_anything_is_written_and_is_right(

@@ -12,7 +12,7 @@ from emobridge.errors import BundleError, RecipeError
 from emobridge.learning import precisions
 from emobridge.learning.hub_speech import HubAcousticConfig, named_acoustic, open_acoustic
 from emobridge.learning.hub_text import HubLinguisticConfig, named_linguistic, open_linguistic
-from emobridge.learning.precisions import check_precision, chosen_precision, measured_speeds
+from emobridge.learning.precisions import check_precision, chosen_precision, measured_speeds, training_precision
 from emobridge.runtime import Runtime
 
 PROCESSOR, GPU = torch.device("cpu"), torch.device("cuda")
@@ -73,6 +73,29 @@ def test_the_machine_is_measured_once_and_again_where_the_figures_are_damaged(
     stored.write_text("{")
     measured_speeds()
     assert len(measured) == 2
+
+
+def test_a_training_takes_bfloat16_only_where_that_pays(
+    tmp_path: Path, machine: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMOBRIDGE_CACHE", str(tmp_path / "cache"))
+    machine(False)  # nothing needs measuring
+    assert training_precision("auto") == "float32"
+    with pytest.raises(RecipeError, match=r"^training\.precision 'bfloat16' on this processor; .*; use 'auto'$"):
+        training_precision("bfloat16")
+    machine(True)
+    assert [training_precision(asked) for asked in ("float32", "bfloat16")] == ["float32", "bfloat16"]
+    measured: list[int] = []
+    speeds = {"float32": 1.0, "bfloat16": 2.0}
+    monkeypatch.setattr(precisions, "measure_training_speeds", lambda: measured.append(1) or speeds)
+    assert training_precision("auto") == training_precision("auto") == "bfloat16"
+    assert len(measured) == 1
+
+
+def test_a_step_is_measured_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ROWS": 2, "INPUTS": 8, "OUTPUTS": 8, "REPEATS": 1}.items():
+        monkeypatch.setattr(precisions, name, value)
+    assert set(precisions.measure_training_speeds()) == {"float32", "bfloat16"}
 
 
 def test_what_is_measured_is_what_the_machine_can(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from emobridge.errors import BundleError, RecipeError
+from emobridge.learning import precisions
 from emobridge.learning.batches import Batch, StreamConfig, collate
 from emobridge.learning.features import Examples
 from emobridge.learning.modality_masking import ModalityMasking
@@ -243,3 +244,19 @@ def test_the_log_holds_null_where_a_task_had_no_label(toy: Toy, tmp_path: Path) 
         assert line["valence"] is None
         assert line["total"] > 0
     assert list(itertools.chain.from_iterable(log_of(tmp_path)))[:3] == ["step", "total", "category"]
+
+
+def test_in_bfloat16_products_are_halved_and_weights_and_outcome_stay_close(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precisions, "computes_in_half", lambda device: True)
+    whole = toy.run(tmp_path / "whole")
+    halved = replace(toy, config=replace(CONFIG, precision="bfloat16"))
+    other = halved.run(tmp_path / "halved")
+    assert all(value.dtype == torch.float32 for value in weights(other).values() if value.is_floating_point())
+    assert not equal(whole, other)
+    losses = [[line["total"] for line in log_of(tmp_path / name)] for name in ("whole", "halved")]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.05)
+    with pytest.raises(Killed):
+        halved.run(tmp_path / "again", killed_at=4)
+    assert equal(halved.run(tmp_path / "again"), other)

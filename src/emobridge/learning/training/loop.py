@@ -20,9 +20,11 @@ from emobridge.learning.features import Examples
 from emobridge.learning.losses import MultiTaskLoss
 from emobridge.learning.modality_masking import ModalityMasking
 from emobridge.learning.partners import MATCHING
+from emobridge.learning.precisions import TrainingPrecision, halved, training_precision
 from emobridge.learning.storage import replacing
 from emobridge.learning.system import EmotionSystem, measure_functionals
 from emobridge.learning.training.checkpoint import load_checkpoint, save_checkpoint
+from emobridge.learning.training.processes import processes
 from emobridge.learning.weak_teaching import WeakConfig, WeakTeaching
 
 MEASURED_BATCHES = 32  # batches of each stream of sound from which mean and deviation of functionals are measured
@@ -58,7 +60,7 @@ class TrainingConfig:
     """How long and how fast.
 
     Attributes:
-        steps: batches in all.
+        steps: how often the weights move.
         learning_rate: peak, for everything but the linguistic encoder.
         linguistic_learning_rate: peak, for the linguistic encoder.
         warmup: share of the steps over which the rate rises; then it falls as a cosine to zero.
@@ -69,6 +71,11 @@ class TrainingConfig:
         streams: what the batches are; one ``natural`` stream by default.
         perturbed_copies: of each training clip: noise, rooms, codecs and the like (`perturbations.perturb`), made once
             and kept in the cache (about 30 kB and 15 ms for each copy of a clip of 2.5 s).
+        precision: of the products, forward and backward: ``float32``, ``bfloat16`` (autocast; weights, losses and the
+            optimizer stay in 32 bits) or ``auto``, the faster of both, measured once on a machine; left out:
+            ``float32``.
+        batches_a_step: a step follows the mean gradient of so many batches, which several processes may share
+            (`Processes`); left out: 1.
     """
 
     steps: PositiveInt = 1000
@@ -81,6 +88,8 @@ class TrainingConfig:
     checkpoint_steps: PositiveInt = 100
     streams: Annotated[tuple[StreamConfig, ...], Field(min_length=1)] = (StreamConfig(),)
     perturbed_copies: NonNegativeInt = 0
+    precision: TrainingPrecision | None = None
+    batches_a_step: PositiveInt | None = None
 
 
 @dataclass(frozen=True)
@@ -121,10 +130,13 @@ def train(
     setup.folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(system, setup, config, loss_config, masking)
     start = trainer.resume()
-    log = StepLog(setup.folder / "steps.jsonl", start)
+    first = trainer.processes.first
+    log = StepLog(setup.folder / "steps.jsonl", start) if first else None
     for step in range(start, config.steps):
-        log.write(step, trainer.step(step))
-        if (step + 1) % config.checkpoint_steps == 0 or step + 1 == config.steps:
+        losses = trainer.step(step)
+        if log is not None:
+            log.write(step, losses)
+        if first and ((step + 1) % config.checkpoint_steps == 0 or step + 1 == config.steps):
             trainer.save(step + 1)
         progress(step + 1, config.steps)
     system.load_state_dict(trainer.average, strict=True)
@@ -147,6 +159,10 @@ class Trainer:
         self.setup = setup
         self.config = config
         self.masking = masking
+        self.precision = training_precision(config.precision or "float32")
+        self.processes = processes()
+        self.batches_a_step = config.batches_a_step or 1
+        self.share = self.processes.share(self.batches_a_step)
         self.loss = MultiTaskLoss(
             names,
             category_weight=loss_config.category_weight,
@@ -176,6 +192,7 @@ class Trainer:
         """Load the checkpoint if there is one, else prepare the first step; return the steps done."""
         path = self.setup.folder / CHECKPOINT
         done = load_checkpoint(path, self.setup.digest, self.trained, self.average, self.optimizer)
+        self.processes.wait()  # before the first writes another one
         if done == 0:
             # Vectors of public encoders are not measured, and so many batches of them would fill the memory.
             measured = isinstance(self.system.acoustic, CompactEncoder)
@@ -200,17 +217,39 @@ class Trainer:
 
     def step(self, step: int) -> dict[str, float]:
         """Do step number ``step`` and return its losses: ``total`` and one a task (NaN where no item is labelled)."""
-        torch.manual_seed(self.setup.seed * 1_000_003 + step)  # dropout
-        generator = torch.Generator().manual_seed(self.setup.seed * 1_000_003 + step)  # modality masking
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_rate"] * rate_factor(step, self.config)
+        # A stream that does not touch a weight must still decay its moments.
+        self.optimizer.zero_grad(set_to_none=False)
+        told = []
+        for place in self.share:
+            total, parts = self._losses(step, place)
+            torch.autograd.backward(total / len(self.share))
+            told.append({"total": float(total.detach()), **{name: float(value) for name, value in parts.items()}})
+        parameters = [parameter for parameter in self.trained.parameters() if parameter.requires_grad]
+        self.processes.average(parameter.grad for parameter in parameters if parameter.grad is not None)
+        nn.utils.clip_grad_norm_(parameters, self.config.gradient_norm)
+        self.optimizer.step()
+        self._update_average(step)
+        return _mean_losses(self.processes.gathered(told))
+
+    def _losses(self, step: int, place: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of one batch of a step, a scalar, and its parts.
+
+        Raises:
+            RecipeError: it is infinite or NaN.
+        """
+        seed = self.setup.seed * 1_000_003 + step * self.batches_a_step + place
+        torch.manual_seed(seed)  # dropout
+        generator = torch.Generator().manual_seed(seed)  # modality masking
         number, batch_number = self.schedule[step]
-        batch = self.streams[number].batch(batch_number)
+        batch = self.streams[number].batch(batch_number * self.batches_a_step + place)
         hidden = self.masking.hide(batch.presence, step / self.config.steps, generator)
         # Words that do not belong to the sound are not judged without it: the labels are true of both together.
         presence = torch.where((batch.pairing == MATCHING)[:, None], hidden, batch.presence)
         self.trained.train()
-        outputs = self.system(batch, presence)
+        with halved(self.precision):
+            outputs = self.system(batch, presence)
         weight = torch.ones(len(presence))
         total, parts = self.loss(
             outputs,
@@ -221,20 +260,14 @@ class Trainer:
             self.weak.targets(batch, outputs[1]),
             self.corpora[batch.rows],
         )
-        taught, taught_parts = self.weak.losses(self.system, batch, presence, outputs[1])
+        with halved(self.precision):
+            taught, taught_parts = self.weak.losses(self.system, batch, presence, outputs[1])
         total, parts = total + taught, parts | taught_parts
         if not torch.isfinite(total):
             raise RecipeError(
                 f"the loss is {float(total.detach())} at step {step}", "a finite loss", "lower training.learning_rate"
             )
-        self.optimizer.zero_grad(
-            set_to_none=False
-        )  # a stream that does not touch a weight must still decay its moments
-        total.backward()
-        nn.utils.clip_grad_norm_(self.trained.parameters(), self.config.gradient_norm)
-        self.optimizer.step()
-        self._update_average(step)
-        return {"total": float(total.detach()), **{name: float(value) for name, value in parts.items()}}
+        return total, parts
 
     def _update_average(self, step: int) -> None:
         """Move the running average; early on it follows closely, so that the random start is soon forgotten."""
@@ -244,8 +277,17 @@ class Trainer:
                 self.average[name].lerp_(parameter.detach(), 1.0 - decay)
 
 
+def _mean_losses(told: list[dict[str, float]]) -> dict[str, float]:
+    """Return each loss as its mean over the batches of a step that define it, NaN where none does."""
+    found = {}
+    for name in dict.fromkeys(name for losses in told for name in losses):
+        defined = [losses[name] for losses in told if not math.isnan(losses.get(name, math.nan))]
+        found[name] = sum(defined) / len(defined) if defined else math.nan
+    return found
+
+
 def stream_schedule(config: TrainingConfig) -> list[tuple[int, int]]:
-    """Return (stream, number of the batch within it) for every step, the streams interleaved evenly by their shares."""
+    """Return (stream, which of its steps it is) for every step, the streams interleaved evenly by their shares."""
     shares = np.array([stream.share for stream in config.streams])
     shares = shares / shares.sum()
     taken = np.zeros(len(shares), int)
