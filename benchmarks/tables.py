@@ -20,7 +20,8 @@ NOTE = (
     "these, with a linear SVM or ridge regression; categories are balanced. Its penalty is chosen on each fold's "
     "validation part (for a corpus left out: by leaving out each training corpus in turn), then it is fitted on "
     "training and validation together. No test speaker takes part in either. Confidence of a recipe within a corpus is "
-    "that of its view (`--categories`), fitted on what the folds held out, never on a fold's test speakers."
+    "that of its view (`--categories`), fitted on what the folds held out, never on a fold's test "
+    "speakers (where an authors' split has the same people in all parts: on its own validation part)."
 )
 PROTOCOLS = {
     WITHIN: "Speaker-disjoint folds of each corpus (text: the authors' split, or folds of posts)",

@@ -121,9 +121,8 @@ def run_fold(
         return Predictions.read(stored)
     group = processes()
     with group.first_first():
-        add_perturbed_copies(
-            examples, parts.train, recipe.training.perturbed_copies, _labelled(report, f"perturb {parts.name}")
-        )
+        perturbing = _labelled(report, f"perturb {parts.name}")
+        add_perturbed_copies(examples, parts.train, recipe.training.perturbed_copies, perturbing)
     setup = TrainingSetup(
         examples=examples,
         train=parts.train,
