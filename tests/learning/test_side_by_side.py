@@ -48,7 +48,10 @@ def test_a_killed_process_costs_its_own_fold_and_the_rest_is_that_of_one_after_a
     again = crossvalidate(recipe, None, run, [1, 2], lambda what, done, _: steps.setdefault(what, []).append(done))
     expected = toy_run.predictions
     assert_equal(again, expected.select(expected.variants == "toy"))
-    assert {what: done for what, done in steps.items() if "train" in what} == {"toy, train fold-2": [3, 4, 5, 6]}
+    trained = {what: done for what, done in steps.items() if "train" in what}
+    # It goes on from its last checkpoint: there is one every second step, and the kill may come late.
+    assert trained.pop("toy, train fold-2", []) in ([3, 4, 5, 6], [5, 6], [])
+    assert not trained
     for fold in ("fold-1", "fold-2"):
         one, other = (load_file(folder / "toy" / fold / CHECKPOINT) for folder in (toy_run.folder, run))
         assert all(torch.equal(value, other[name]) for name, value in one.items())
