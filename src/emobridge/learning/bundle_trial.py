@@ -6,7 +6,7 @@ from pathlib import Path
 from emobridge.bundle import load_bundle
 from emobridge.learning.evaluation.bundles import evaluate_bundle
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import PREDICTIONS
+from emobridge.learning.experiment import PREDICTIONS, labelled
 from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.preparation import prepare
@@ -40,12 +40,7 @@ def evaluate(
     prepared = prepare(chosen, data, out, report, allow_leaks)
     parts = prepared.fold(fold)
     SplitRecord(prepared.audits, tuple(allow_leaks)).write(out)
-    predictions = evaluate_bundle(
-        loaded,
-        prepared.examples,
-        list(parts.test),
-        parts.name,
-        lambda done, total: report(f"evaluate {parts.name}", done, total),
-    )
+    progress = labelled(report, f"evaluate {parts.name}")
+    predictions = evaluate_bundle(loaded, prepared.examples, list(parts.test), parts.name, progress)
     predictions.write(out / PREDICTIONS, {"recipe": chosen.name, "bundle": loaded.sha256})
     return predictions

@@ -121,7 +121,7 @@ def run_fold(
         return Predictions.read(stored)
     group = processes()
     with group.first_first():
-        perturbing = _labelled(report, f"perturb {parts.name}")
+        perturbing = labelled(report, f"perturb {parts.name}")
         add_perturbed_copies(examples, parts.train, recipe.training.perturbed_copies, perturbing)
     setup = TrainingSetup(
         examples=examples,
@@ -138,7 +138,7 @@ def run_fold(
     learned = examples if start is None or started is None else start.teach(recipe, examples, parts, started)
     setup = replace(setup, examples=_taught(fold, system, prepared, learned, start, report))
     resumed = (folder / CHECKPOINT).exists()
-    train_system(system, setup, recipe.training, recipe.loss, recipe.masking, _labelled(report, f"train {parts.name}"))
+    train_system(system, setup, recipe.training, recipe.loss, recipe.masking, labelled(report, f"train {parts.name}"))
     if not group.first:
         group.wait()
         return Predictions.read(stored)
@@ -370,5 +370,6 @@ def of_variant(report: Report, variant: str) -> Report:
     return lambda what, done, total: report(f"{variant}, {what}", done, total)
 
 
-def _labelled(report: Report, what: str) -> Progress:
+def labelled(report: Report, what: str) -> Progress:
+    """Return the progress of one thing as a report hears it."""
     return lambda done, total: report(what, done, total)
