@@ -57,18 +57,15 @@ class SpeechDetector:
         # One step follows the other in a recurrent network: more threads would only wait for each other.
         self._graph = Graph(GRAPH, ("speech", "state_after"), threads=1)
 
-    def probabilities(self, samples: Samples, sample_rate_hz: int) -> NDArray[np.float32]:
-        """Return (T,) in [0, 1], one for each `CHUNK_S` of mono ``samples`` (N,), the last one filled with silence.
+    def steps(self, samples: Samples, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
+        """Yield probabilities (T,) in [0, 1], one for each `CHUNK_S` of mono ``samples`` (N,), `STEP_CHUNKS` at a time.
 
-        Loudness has no influence; nothing is remembered from one call to the next.
+        The last chunk is filled with silence. Loudness has no influence; nothing is remembered from one call to the
+        next; what nobody asks for is not computed.
 
         Raises:
             BundleError: the packaged graph is damaged.
         """
-        return np.concatenate([*self.steps(samples, sample_rate_hz), np.zeros(0, np.float32)])
-
-    def steps(self, samples: Samples, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
-        """Yield the `probabilities`, at most `STEP_CHUNKS` at a time; what nobody asks for is not computed."""
         if sample_rate_hz != SAMPLE_RATE_HZ:
             import soxr
 
