@@ -58,7 +58,7 @@ SMALL = ("model.width=16", "model.heads=2")
 # What grows faster than its cause, and why; and what grows with it in memory. Printed beside the figures.
 REASONS = {
     (LENGTH, "peak_mb"): "segments and the probabilities of speech are held, a few kB for each minute; sound is not",
-    (FILES, "peak_mb"): "names, sizes and places in the journal are held, about 2 kB a file; results are not",
+    (FILES, "peak_mb"): "names, sizes and places in the journal are held, about 5 kB a file; results are not",
     (TRAINING, "peak_mb"): "labels and the index of the cache are held; pages of the cache count while they are used",
 }
 

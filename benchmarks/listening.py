@@ -1,4 +1,4 @@
-"""Held-out clips, heard by a model under one condition after another: what robustness.py and durations.py share.
+"""Held-out clips, heard by a model under conditions: what robustness.py, durations.py and relative.py share.
 
 A clip goes through `Predictor.predict`, as a user's recording does; its estimate is the mean over its windows. A clip
 of which the model says nothing counts as an even guess, so that declining gains nothing; beside the recall over all
@@ -150,10 +150,11 @@ def listen(predictor: Predictor, clips: Clips, conditions: Sequence[Condition], 
             found[condition.name].append(predictor.predict((changed, SAMPLE_RATE_HZ)))
         if (index + 1) % 50 == 0 or index + 1 == len(clips):
             log.info("%d of %d clips under %d conditions", index + 1, len(clips), len(conditions))
-    return {name: _heard(results, clips.categories, predictor) for name, results in found.items()}
+    return {name: heard_in(results, clips.categories, predictor) for name, results in found.items()}
 
 
-def _heard(results: Sequence[Result], categories: tuple[str, ...], predictor: Predictor) -> Heard:
+def heard_in(results: Sequence[Result], categories: tuple[str, ...], predictor: Predictor) -> Heard:
+    """Return what the results, one a clip, say of the clips."""
     rows, values, judged = [], [], []
     for result in results:
         segments = [segment for segment in result.segments if segment.probabilities]

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = [
         "# Live",
         f"Two held-out speakers of nEMO, {len(sound) / RATE_HZ / 60:.0f} minutes again and again, in blocks of 0.25 s; "
-        f"model {config.name} {config.version}, one thread of a busy machine. Made by `python benchmarks/live.py`.",
+        f"model {config.name} {config.version}, one thread. Made by `python benchmarks/live.py`.",
         f"- Seconds from the end of a segment to where it is final (median, 95 %, largest): {delays}. A long utterance "
         "comes out in several segments at once.\n"
         f"- Milliseconds that a block takes (the same): {pushes}; that an estimate of the present takes: {presents}.\n"

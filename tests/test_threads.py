@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from emobridge.threads import AHEAD, in_order
+from emobridge.threads import AHEAD, ahead, in_order
 
 threads = pytest.mark.parametrize("count", [1, 2, 5])
 
@@ -39,3 +39,42 @@ def test_an_error_comes_after_the_results_before_it(count: int) -> None:
 def test_two_threads_work_at_the_same_time() -> None:
     both = threading.Barrier(2, timeout=30)
     assert list(in_order(lambda piece: both.wait() >= 0, range(2), 2)) == [True, True]
+
+
+def test_pieces_made_ahead_come_in_their_order() -> None:
+    assert list(ahead(range(50))) == list(range(50))
+    assert list(ahead([])) == []
+
+
+def test_one_piece_is_made_while_the_one_before_it_is_worked_on() -> None:
+    begun = [threading.Event() for _ in range(50)]
+
+    def pieces() -> Iterator[int]:
+        for piece, event in enumerate(begun):
+            event.set()
+            yield piece
+
+    for piece in ahead(pieces()):
+        assert begun[min(piece + 1, 49)].wait(timeout=30)
+        assert not any(event.is_set() for event in begun[piece + 2 :])
+
+
+def test_an_error_in_making_a_piece_comes_after_the_pieces_before_it() -> None:
+    made = ahead(1 // piece for piece in [2, 1, 0, 3])
+    assert [next(made), next(made)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+
+
+def test_who_leaves_early_has_waited_for_one_piece_at_most() -> None:
+    begun: list[int] = []
+
+    def pieces() -> Iterator[int]:
+        for piece in range(50):
+            begun.append(piece)
+            yield piece
+
+    made = ahead(pieces())
+    assert next(made) == 0
+    made.close()
+    assert len(begun) <= 2

@@ -20,6 +20,7 @@ from emobridge.segmentation import LONGEST_S, Stretch, cut_long, cut_out, tiles,
 from emobridge.sources import Source
 from emobridge.speakers import Turn, are_copies, group_by_voice, read_rttm, turns_of, without_crosstalk
 from emobridge.speech import SAMPLE_RATE_HZ, SpeechDetector, SpeechTrack
+from emobridge.threads import ahead
 from emobridge.timeline import LONG_WINDOWS
 from emobridge.transcripts import Transcript
 
@@ -59,6 +60,7 @@ class Planner:
         detector: of speech.
         window_s: length of the model's windows in seconds.
         report: called with the share of the planning that is done, on [0, 1].
+        threads: processor threads; with more than one, a block is read while the one before it is heard.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class Planner:
         detector: SpeechDetector,
         window_s: float,
         report: Callable[[float], None],
+        threads: int,
     ) -> None:
         self._source = source
         self._transcript = transcript
         self._detector = detector
         self._window_s = window_s
         self._report = report
+        self._threads = threads
 
     def plan(self, speakers: Speakers | None, channel: int | None) -> Plan:
         """Return what is to be judged.
@@ -178,7 +182,8 @@ class Planner:
     def _reported(self, rate_hz: int, channel: int | None, step: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
         """Yield the blocks of a channel, and report how far they are."""
         done_s = 0.0
-        for block in self._source.blocks(rate_hz, channel):
+        blocks = self._source.blocks(rate_hz, channel)
+        for block in ahead(blocks) if self._threads > 1 else blocks:
             yield block
             done_s += len(block) / rate_hz
             self._report((step[0] + min(1.0, done_s / self._source.duration_s)) / step[1])

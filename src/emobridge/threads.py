@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 AHEAD = 2  # pieces in hand a thread: what is read ahead costs memory, what is not costs waiting
 
@@ -16,6 +16,22 @@ def cores() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
+
+
+def ahead(pieces: Iterable[Given]) -> Iterator[Given]:
+    """Yield the pieces, each made in another thread while the one before it is worked on.
+
+    What making a piece raises is raised in its turn.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # here, as one thread needs none of it
+
+    end = object()
+    remaining = iter(pieces)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, remaining, end)
+        while (piece := coming.result()) is not end:
+            coming = pool.submit(next, remaining, end)
+            yield cast(Given, piece)
 
 
 def in_order(work: Callable[[Given], Made], pieces: Iterable[Given], threads: int) -> Iterator[Made]:

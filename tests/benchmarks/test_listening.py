@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import durations
 import emobridge
 import listening
+import relative
 import robustness
 from emobridge.audio import load_audio
 from emobridge.learning.evaluation.metrics import concordance_cc, unweighted_average_recall
@@ -212,3 +213,45 @@ def test_a_benchmark_writes_its_table_from_its_figures(
     assert first == drawn.read_bytes()
     for row in results["conditions"]:
         assert f"| {row['name']} " in page
+
+
+def test_what_is_heard_before_a_clip_is_of_its_speaker_and_of_the_moods_that_are_asked_for(recipe: Recipe) -> None:
+    clips = held_out(recipe, None, None)
+    generator = np.random.default_rng(0)
+    for index in range(len(clips)):
+        for past in relative.PASTS:
+            heard = relative.before(clips, index, past, generator)
+            assert index not in heard
+            assert set(clips.speakers[heard]) <= {clips.speakers[index]}
+            most = 1 if past.moods == "same" else 5
+            assert len(heard) == min(past.count, most) == len(set(heard.tolist()))
+            if past.moods == "same":
+                assert set(clips.truth[heard]) <= {clips.truth[index]}
+
+
+def test_most_of_a_neutral_past_is_neutral() -> None:
+    truth = np.array([0] * 9 + [1] * 9)
+    names, ones = np.array(["x"] * 18), np.ones((18, 2), bool)
+    clips = Clips(("neutral", "sad"), (Path(),) * 18, names, names, names, truth, ones, ())
+    past = relative.Past("", 8, "neutral")
+    counts = [(truth[relative.before(clips, 17, past, np.random.default_rng(seed))] == 0).sum() for seed in range(9)]
+    assert counts == [6] * 9
+
+
+def test_after_nothing_a_clip_is_heard_as_it_is_and_after_others_it_is_not(clips: Clips, predictor: Predictor) -> None:
+    generator = np.random.default_rng(0)
+    for index in range(len(clips)):
+        expected = predictor.predict((clips.sound(index), 16_000)).segments
+        found = relative.hear(predictor, clips, index, relative.ALONE, generator).segments
+        other = relative.hear(predictor, clips, index, relative.PASTS[1], generator).segments
+        assert [segment.probabilities for segment in found] == [segment.probabilities for segment in expected]
+        assert len(other) == len(found)
+        assert [segment.probabilities for segment in other] != [segment.probabilities for segment in expected]
+
+
+def test_the_page_of_pasts_tells_what_each_gains(clips: Clips, predictor: Predictor, recipe: Recipe) -> None:
+    results = relative.measure(predictor, recipe, clips, 20)
+    page = relative.page(results)
+    assert page.count("\n| ") == 1 + len(relative.PASTS)
+    recalls = {row["name"]: row["metrics"]["unweighted_average_recall_all"]["value"] for row in results["conditions"]}
+    assert all(f"{recall:.3f}" in page for recall in recalls.values())
