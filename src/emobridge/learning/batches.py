@@ -11,9 +11,9 @@ utterance that stands in one twice.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
@@ -106,6 +106,11 @@ class Batch:
     rows: Tensor
     pairing: Tensor
     token_vectors: Tensor | None = None
+
+    def to(self, device: torch.device) -> Self:
+        """Return the batch on a device."""
+        tensors = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: one.to(device) for name, one in tensors.items() if one is not None})
 
 
 def collate(

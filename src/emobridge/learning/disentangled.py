@@ -71,7 +71,7 @@ class RememberedPositions(nn.Module):
         """Return (B x H, T, T); the order of every operation is transformers', so that the bits are."""
         size = (len(query), query.shape[1], query.shape[1])
         copies = len(query) // self.heads
-        score = torch.zeros(())
+        score = query.new_zeros(())
         if "c2p" in self.kinds:
             places = torch.clamp(relative_pos + self.span, 0, 2 * self.span - 1).expand(size)
             found = torch.bmm(query, _repeated(self.position_keys, copies).transpose(-1, -2)).gather(-1, places)
@@ -111,7 +111,7 @@ class SlicedPositions(RememberedPositions):
         length = buckets.shape[0]
         rows = torch.cat([buckets[0].flip(0)[:-1], buckets[:, 0]]) + self.span  # of the distances 1 - T to T - 1
         rows = rows.clamp(0, 2 * self.span - 1)
-        steps = torch.arange(length)
+        steps = torch.arange(length, device=buckets.device)
         places = steps[:, None] - steps + length - 1  # (T, T) of queries and keys, into ``rows``
         score: Tensor | None = None
         for kind, side, positions in (("c2p", query, self.position_keys), ("p2c", key, self.position_queries)):

@@ -25,6 +25,7 @@ from emobridge.learning.hub_checkpoints import Checkpoint, open_checkpoint
 from emobridge.learning.hub_encoders import HubConfig, HubEncoder, check_same, settings_of
 from emobridge.learning.precisions import Precision
 from emobridge.registry import load_extra
+from emobridge.voices import Voice
 
 FAMILIES = ("hubert", "wavlm", "wav2vec2", "whisper")
 GPU_BATCH_S = 120.0
@@ -57,6 +58,7 @@ class HubAcousticEncoder(HubEncoder):
     kind = "hub speech"
     takes = "input_values"
     graphs = ("float32", "int8")
+    normalises = False
     config: HubAcousticConfig
 
     def __init__(self, config: HubAcousticConfig, checkpoint: Checkpoint, extractor: Any) -> None:
@@ -87,8 +89,8 @@ class HubAcousticEncoder(HubEncoder):
         """Return a second of silence, as the network takes it."""
         return self._inputs([np.zeros(self.sample_rate_hz, np.float32)], [self.sample_rate_hz])[0]
 
-    def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (T, dimension) for mono ``samples`` (N,) at ``sample_rate_hz``, N >= 1.
+    def encode(self, samples: NDArray[np.float32], voice: Voice | None = None) -> NDArray[np.float32]:
+        """Return (T, dimension) for mono ``samples`` (N,) at ``sample_rate_hz``, N >= 1; of voices it knows nothing.
 
         Raises:
             BundleError: the weights cannot be read, or are not all there.

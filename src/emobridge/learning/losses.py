@@ -198,7 +198,7 @@ class MultiTaskLoss(nn.Module):
         A task without labels in the batch contributes nothing, and its part is NaN.
         """
         logits, predicted = outputs
-        groups = torch.zeros(len(predicted), dtype=torch.int64) if groups is None else groups
+        groups = predicted.new_zeros(len(predicted), dtype=torch.int64) if groups is None else groups
         losses: dict[str, tuple[Tensor, Tensor]] = {}  # task -> loss and whether the batch has labels for it
         if self.with_category:
             losses["category"] = self._category(logits, categories, allowed, weight)

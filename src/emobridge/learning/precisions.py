@@ -62,18 +62,20 @@ def chosen_precision(asked: Precision, device: torch.device) -> str:
     return max(("float32", "bfloat16"), key=speeds.__getitem__)
 
 
-def training_precision(asked: TrainingPrecision) -> str:
+def training_precision(asked: TrainingPrecision, device: torch.device) -> str:
     """Return in which of ``float32`` and ``bfloat16`` a training takes its products; ``auto`` is the faster one.
 
     Raises:
-        RecipeError: bfloat16 on a processor without units for it.
+        RecipeError: bfloat16 on a device without units for it.
     """
-    halves = computes_in_half(torch.device("cpu"))
+    halves = computes_in_half(device)
     if asked == "bfloat16" and not halves:
-        given = "training.precision 'bfloat16' on this processor"
+        given = f"training.precision 'bfloat16' on this {device.type}"
         raise RecipeError(given, "it has no units for bfloat16, and emulating them is slow", "use 'auto'")
     if asked != "auto":
         return asked
+    if device.type != "cpu":
+        return "bfloat16" if halves else "float32"
     speeds = kept_speeds("training", measure_training_speeds) if halves else {"float32": 1.0}
     return max(speeds, key=speeds.__getitem__)
 
@@ -131,9 +133,9 @@ def measure_training_speeds() -> dict[str, float]:
     }
 
 
-def halved(precision: str) -> torch.autocast:
-    """Return the context in which a training's forward pass takes its products in ``precision``."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+def halved(precision: str, device: str = "cpu") -> torch.autocast:
+    """Return the context in which a training's forward pass takes its products in ``precision`` on a type of device."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _network(precision: str) -> nn.Module:

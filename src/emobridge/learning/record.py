@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emobridge.labels import MODALITIES
 from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
+from emobridge.learning.hub_checkpoints import best_device
 from emobridge.learning.precisions import training_precision
 from emobridge.learning.preparation import Parts, Prepared
 from emobridge.learning.recipe import Recipe
@@ -43,7 +44,7 @@ def run_record(
         "recipe": recipe.to_dict(),
         "fold": parts.name,
         "cost": dict(cost),
-        "precision": training_precision(recipe.training.precision or "float32"),
+        "precision": training_precision(recipe.training.precision or "float32", best_device()),
         "categories": list(examples.categories),
         "dimensions": list(examples.dimension_names),
         "supervision": _supervision(examples),
@@ -124,7 +125,7 @@ def versions() -> dict[str, str]:
 
 
 def cost_since(start_s: float, resumed: bool) -> dict[str, Any]:
-    """Return what a training took: wall-clock seconds since ``start_s`` and the process's peak of resident memory.
+    """Return what a training took, and on what: wall-clock seconds since ``start_s``, peak of resident memory.
 
     Args:
         start_s: `time.perf_counter` when it began.
@@ -135,6 +136,7 @@ def cost_since(start_s: float, resumed: bool) -> dict[str, Any]:
         "resumed": resumed,
         "peak_memory_mb": _peak_memory_mb(),
         "threads": torch.get_num_threads(),
+        "device": best_device().type,
     }
 
 

@@ -81,7 +81,10 @@ class EmotionSystem(nn.Module):
         return PRESENCES if len(there) == 2 else there
 
     def forward(self, batch: Batch, presence: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (B, C) and dimensions (B, K); ``presence`` (B, 2) may hide what the batch holds."""
+        """Return logits (B, C) and dimensions (B, K); ``presence`` (B, 2) may hide what the batch holds.
+
+        Both are on the device of the weights, and so is what it returns.
+        """
         acoustic, acoustic_mask = self._hear(batch, presence)
         linguistic, linguistic_mask = self._read(batch, presence)
         outputs: tuple[Tensor, Tensor] = self.fusion(
@@ -98,7 +101,7 @@ class EmotionSystem(nn.Module):
         if self.acoustic is None:
             return None, None
         if not presence[:, 0].any():  # work on what has no influence is saved
-            return _nothing(len(presence), self.config.fusion.acoustic_dimension, self.config.fusion.acoustic_layers)
+            return _nothing(presence, self.config.fusion.acoustic_dimension, self.config.fusion.acoustic_layers)
         vectors, vector_mask = self.acoustic(batch.frames, batch.frame_mask)
         return vectors, vector_mask & presence[:, :1]
 
@@ -106,9 +109,7 @@ class EmotionSystem(nn.Module):
         if self.linguistic is None:
             return None, None
         if not presence[:, 1].any():
-            return _nothing(
-                len(presence), self.config.fusion.linguistic_dimension, self.config.fusion.linguistic_layers
-            )
+            return _nothing(presence, self.config.fusion.linguistic_dimension, self.config.fusion.linguistic_layers)
         vectors = batch.token_vectors
         if isinstance(self.linguistic, GivenVectors):
             assert vectors is not None, "a public encoder has read the texts"
@@ -119,11 +120,12 @@ class EmotionSystem(nn.Module):
         return drop_special_tokens(vectors, batch.token_mask, presence)
 
 
-def _nothing(size: int, dimension: int | None, layers: int) -> tuple[Tensor, Tensor]:
+def _nothing(presence: Tensor, dimension: int | None, layers: int) -> tuple[Tensor, Tensor]:
     """Return what stands for a modality that no item of a batch has: one zero vector each, and a mask without any."""
     assert dimension is not None, "the network has the modality"
+    size, device = len(presence), presence.device
     shape = (size, 1, dimension) if layers == 1 else (size, layers, 1, dimension)
-    return torch.zeros(shape), torch.zeros(size, 1, dtype=torch.bool)
+    return torch.zeros(shape, device=device), torch.zeros(size, 1, dtype=torch.bool, device=device)
 
 
 def drop_special_tokens(vectors: Tensor, token_mask: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,14 +135,14 @@ def drop_special_tokens(vectors: Tensor, token_mask: Tensor, presence: Tensor) -
     """
     counts = token_mask.sum(dim=1) - 2
     inner = vectors[:, 1:-1] if vectors.shape[1] > 2 else vectors[:, :1]
-    mask = torch.arange(inner.shape[1]) < counts[:, None]
+    mask = torch.arange(inner.shape[1], device=counts.device) < counts[:, None]
     return inner, mask & presence[:, 1:]
 
 
 def proportional_positions(mask: Tensor) -> Tensor:
     """Return (B, T) the relative position (i + 0.5) / n of each of an item's n tokens; at most 1 on padding."""
     counts = mask.sum(dim=1, keepdim=True).clamp(min=1)
-    return ((torch.arange(mask.shape[1]) + 0.5) / counts).clamp(max=1.0)
+    return ((torch.arange(mask.shape[1], device=mask.device) + 0.5) / counts).clamp(max=1.0)
 
 
 @torch.no_grad()

@@ -23,6 +23,8 @@ from emobridge.learning.orders import LEAST_STEP, Ranking, rank_by_category, ran
 from emobridge.learning.partners import CONTRADICTING, MATCHING
 from emobridge.learning.system import EmotionSystem
 
+PROCESSOR = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class WeakConfig:
@@ -51,10 +53,14 @@ class WeakTeaching:
         config: weights.
         examples: of the recipe.
         train: indices of the training part; how strong a clip is, is counted among these.
+        device: of the system and its batches.
     """
 
-    def __init__(self, config: WeakConfig, examples: Examples, train: NDArray[np.int64]) -> None:
+    def __init__(
+        self, config: WeakConfig, examples: Examples, train: NDArray[np.int64], device: torch.device = PROCESSOR
+    ) -> None:
         self.config = config
+        self.device = device
         utterances, names = examples.utterances, examples.dimension_names
         self.rankings: dict[str, tuple[float, Tensor, Tensor]] = {}  # name -> weight, places (N, K), groups (N,)
         if config.category_order > 0:
@@ -63,7 +69,8 @@ class WeakTeaching:
             self._add("intensity_order", config.intensity_order, rank_by_intensity(utterances, names, train))
 
     def _add(self, name: str, weight: float, ranking: Ranking) -> None:
-        self.rankings[name] = weight, torch.from_numpy(ranking.places), torch.from_numpy(ranking.groups)
+        places, groups = torch.from_numpy(ranking.places), torch.from_numpy(ranking.groups)
+        self.rankings[name] = weight, places.to(self.device), groups.to(self.device)
 
     def targets(self, batch: Batch, predicted: Tensor) -> Tensor:
         """Return the dimensions (B, K) to learn, K those that the system has: rated ones as they are, weak ones loose.
@@ -118,7 +125,7 @@ class WeakTeaching:
 
     def _follow_text(self, system: EmotionSystem, batch: Batch, taught: Tensor) -> Tensor:
         """Return the mean over dimensions of 1 - correlation of speech alone with text alone; text learns nothing."""
-        heard, read = torch.tensor([True, False]), torch.tensor([False, True])
+        heard, read = torch.eye(2, dtype=torch.bool, device=batch.presence.device)
         system.eval()
         with torch.no_grad():
             _, teacher = system(batch, batch.presence & read)

@@ -80,15 +80,16 @@ def test_a_training_takes_bfloat16_only_where_that_pays(
 ) -> None:
     monkeypatch.setenv("EMOBRIDGE_CACHE", str(tmp_path / "cache"))
     machine(False)  # nothing needs measuring
-    assert training_precision("auto") == "float32"
-    with pytest.raises(RecipeError, match=r"^training\.precision 'bfloat16' on this processor; .*; use 'auto'$"):
-        training_precision("bfloat16")
+    assert training_precision("auto", PROCESSOR) == "float32"
+    with pytest.raises(RecipeError, match=r"^training\.precision 'bfloat16' on this cpu; .*; use 'auto'$"):
+        training_precision("bfloat16", PROCESSOR)
     machine(True)
-    assert [training_precision(asked) for asked in ("float32", "bfloat16")] == ["float32", "bfloat16"]
+    assert training_precision("auto", GPU) == "bfloat16"  # whose units for it are many times faster
+    assert [training_precision(asked, PROCESSOR) for asked in ("float32", "bfloat16")] == ["float32", "bfloat16"]
     measured: list[int] = []
     speeds = {"float32": 1.0, "bfloat16": 2.0}
     monkeypatch.setattr(precisions, "measure_training_speeds", lambda: measured.append(1) or speeds)
-    assert training_precision("auto") == training_precision("auto") == "bfloat16"
+    assert training_precision("auto", PROCESSOR) == training_precision("auto", PROCESSOR) == "bfloat16"
     assert len(measured) == 1
 
 

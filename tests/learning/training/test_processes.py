@@ -45,7 +45,7 @@ resamples = 20
 
 
 def of_two(place: int) -> Processes:
-    return Processes(SimpleNamespace(num_processes=2, process_index=place))
+    return Processes(SimpleNamespace(num_processes=2, process_index=place, device=torch.device("cpu")))
 
 
 def test_a_step_is_shared_evenly_or_refused() -> None:

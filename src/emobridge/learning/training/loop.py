@@ -123,6 +123,8 @@ def train(
 ) -> EmotionSystem:
     """Train ``system`` in place, resuming from the folder's checkpoint, and return it with averaged weights.
 
+    It is trained on a GPU where there is one, and comes back to the processor.
+
     Raises:
         RecipeError: the loss became infinite or NaN (the rate is too high), or a stream has nothing to draw from.
         BundleError: the folder's checkpoint is damaged or belongs to another training.
@@ -140,7 +142,7 @@ def train(
             trainer.save(step + 1)
         progress(step + 1, config.steps)
     system.load_state_dict(trainer.average, strict=True)
-    return system.eval()
+    return system.to("cpu").eval()
 
 
 class Trainer:
@@ -159,8 +161,9 @@ class Trainer:
         self.setup = setup
         self.config = config
         self.masking = masking
-        self.precision = training_precision(config.precision or "float32")
         self.processes = processes()
+        self.device = self.processes.device
+        self.precision = training_precision(config.precision or "float32", self.device)
         self.batches_a_step = config.batches_a_step or 1
         self.share = self.processes.share(self.batches_a_step)
         self.loss = MultiTaskLoss(
@@ -170,9 +173,9 @@ class Trainer:
             learned=loss_config.learned,
             label_smoothing=loss_config.label_smoothing,
         )
-        self.corpora = torch.from_numpy(setup.examples.corpora)
-        self.weak = WeakTeaching(loss_config.weak, setup.examples, setup.train)
-        self.trained = nn.ModuleDict({"system": system, "loss": self.loss})
+        self.corpora = torch.from_numpy(setup.examples.corpora).to(self.device)
+        self.weak = WeakTeaching(loss_config.weak, setup.examples, setup.train, self.device)
+        self.trained = nn.ModuleDict({"system": system, "loss": self.loss}).to(self.device)
         self.optimizer = make_optimizer(self.trained, config)
         self.average: dict[str, Tensor] = {}
         self.streams = [
@@ -192,6 +195,7 @@ class Trainer:
         """Load the checkpoint if there is one, else prepare the first step; return the steps done."""
         path = self.setup.folder / CHECKPOINT
         done = load_checkpoint(path, self.setup.digest, self.trained, self.average, self.optimizer)
+        self.average = {name: value.to(self.device) for name, value in self.average.items()}
         self.processes.wait()  # before the first writes another one
         if done == 0:
             # Vectors of public encoders are not measured, and so many batches of them would fill the memory.
@@ -243,14 +247,14 @@ class Trainer:
         torch.manual_seed(seed)  # dropout
         generator = torch.Generator().manual_seed(seed)  # modality masking
         number, batch_number = self.schedule[step]
-        batch = self.streams[number].batch(batch_number * self.batches_a_step + place)
+        batch = self.streams[number].batch(batch_number * self.batches_a_step + place).to(self.device)
         hidden = self.masking.hide(batch.presence, step / self.config.steps, generator)
         # Words that do not belong to the sound are not judged without it: the labels are true of both together.
         presence = torch.where((batch.pairing == MATCHING)[:, None], hidden, batch.presence)
         self.trained.train()
-        with halved(self.precision):
+        with halved(self.precision, self.device.type):
             outputs = self.system(batch, presence)
-        weight = torch.ones(len(presence))
+        weight = torch.ones(len(presence), device=self.device)
         total, parts = self.loss(
             outputs,
             # A task of weight zero has no head: its labels are left out with it.
@@ -260,7 +264,7 @@ class Trainer:
             self.weak.targets(batch, outputs[1]),
             self.corpora[batch.rows],
         )
-        with halved(self.precision):
+        with halved(self.precision, self.device.type):
             taught, taught_parts = self.weak.losses(self.system, batch, presence, outputs[1])
         total, parts = total + taught, parts | taught_parts
         if not torch.isfinite(total):

@@ -11,9 +11,11 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from emobridge.errors import RecipeError
+from emobridge.learning.hub_checkpoints import best_device
 from emobridge.registry import load_extra
 
 LONGEST_WAIT = timedelta(days=7)  # for the first, which encodes corpora and judges what was trained
@@ -26,10 +28,16 @@ class Processes:
 
     Args:
         accelerator: accelerate's; None where there is one process.
+
+    Attributes:
+        device: that this process trains on: a GPU, of its own where there are several, else the processor.
+        count: how many there are.
+        place: which one this is, from 0.
     """
 
     def __init__(self, accelerator: Any = None) -> None:
         self._accelerator = accelerator
+        self.device: torch.device = best_device() if accelerator is None else accelerator.device
         self.count: int = 1 if accelerator is None else accelerator.num_processes
         self.place: int = 0 if accelerator is None else accelerator.process_index
 
@@ -89,4 +97,4 @@ def processes() -> Processes:
         return Processes()
     accelerate = load_extra("accelerate", "train")
     waiting = accelerate.InitProcessGroupKwargs(timeout=LONGEST_WAIT)
-    return Processes(accelerate.Accelerator(cpu=True, kwargs_handlers=[waiting]))
+    return Processes(accelerate.Accelerator(cpu=best_device().type == "cpu", kwargs_handlers=[waiting]))
