@@ -56,10 +56,17 @@ class Running:
         return self._log.read_text(encoding="utf-8")
 
     def model_pid(self) -> int:
-        listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-        rows = [row.split(None, 2) for row in listed.splitlines()]
-        (pid,) = (int(pid) for pid, parent, line in rows if parent == str(self.process.pid) and "model_process" in line)
-        return pid
+        for _ in range(600):  # on a busy machine it may still be starting
+            command = ["ps", "-ww", "-eo", "pid,ppid,args"]
+            listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            rows = [row.split(None, 2) for row in listed.splitlines()]
+            mine = str(self.process.pid)
+            found = [int(pid) for pid, parent, line in rows if parent == mine and "model_process" in line]
+            if found:
+                (pid,) = found
+                return pid
+            time.sleep(0.05)
+        raise AssertionError(listed)
 
     def post(self, **more: Any) -> httpx.Response:
         with SAMPLE.open("rb") as file:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from emobridge.server.problems import Problem
 
+ROUNDING = 1e-9  # of sums of times: who has waited as long as was told has waited long enough
 CLIENTS = 10_000  # that are remembered; the one that was not seen for longest is forgotten
 
 
@@ -32,7 +33,7 @@ class RequestRate:
         now_s = self._clock()
         left, since_s = self._buckets.get(client, (float(self._per_minute), now_s))
         left = min(float(self._per_minute), left + (now_s - since_s) * self._per_minute / 60.0)
-        if left < 1.0:
+        if left < 1.0 - ROUNDING:
             wait_s = (1.0 - left) * 60.0 / self._per_minute
             valid = f"a client has {self._per_minute} requests a minute"
             raise Problem("too-many-requests", "too many requests", valid, "wait", retry_after_s=wait_s)
