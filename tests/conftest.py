@@ -142,16 +142,22 @@ def _toy_config(modalities: tuple[str, ...]) -> BundleConfig:
 
 
 def _write_acoustic_graph(path: Path) -> None:
-    """Functionals through one dense layer."""
+    """Functionals through one dense layer, less what is known of the voice."""
     size = FunctionalsSettings().width
     nodes = [
-        helper.make_node("MatMul", ["frames", "weights"], ["dense"]),
+        helper.make_node("MatMul", ["frames", "weights"], ["projected"]),
+        helper.make_node("Unsqueeze", ["voice", "second"], ["known"]),
+        helper.make_node("Sub", ["projected", "known"], ["dense"]),
         helper.make_node("Tanh", ["dense"], ["vectors"]),
         helper.make_node("Identity", ["mask"], ["vector_mask"]),
     ]
-    constants = {"weights": 0.005 * _random(1, size, ACOUSTIC_WIDTH)}
-    inputs = [("frames", FLOAT, ["B", "T", size]), ("mask", BOOL, ["B", "T"])]
-    outputs = [("vectors", FLOAT, ["B", "T", ACOUSTIC_WIDTH]), ("vector_mask", BOOL, ["B", "T"])]
+    constants = {"weights": 0.005 * _random(1, size, ACOUSTIC_WIDTH), "second": np.array([1])}
+    inputs = [("frames", FLOAT, ["B", "T", size]), ("mask", BOOL, ["B", "T"]), ("voice", FLOAT, ["B", ACOUSTIC_WIDTH])]
+    outputs = [
+        ("vectors", FLOAT, ["B", "T", ACOUSTIC_WIDTH]),
+        ("vector_mask", BOOL, ["B", "T"]),
+        ("projected", FLOAT, ["B", "T", ACOUSTIC_WIDTH]),
+    ]
     _write_graph(path, nodes, constants, inputs, outputs)
 
 

@@ -23,7 +23,7 @@ def in_learning(names: str) -> tuple[str, ...]:
 # A module imports from lower levels, or from lines above it in its own level; a package stands for all its modules.
 # docs/architecture.md shows the same table with a line for each file.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "registry", "memory", "threads", "labels", "results"),
+    ("version", "errors", "registry", "memory", "threads", "labels", "voices", "results"),
     ("decoding", "audio", "graphs", "speech", "quality", "segmentation", "transcripts"),
     ("encoders", "speakers", "bundle", "runtime"),
     ("timeline", "alignment", "sources", "planning", "hearing", "stream", "predict", "pictures", "writers", "plots"),

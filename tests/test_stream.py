@@ -47,9 +47,16 @@ def pushed(stream: Stream, sound: Sound, places: list[float]) -> tuple[list, Res
     final = [
         segment
         for part in np.split(sound, sorted(round(place * len(sound)) for place in places))
-        for segment in stream.push(part)
+        for segment in heard_now(stream, part)
     ]
     return final, stream.finish()
+
+
+def heard_now(stream: Stream, part: Sound) -> list:
+    """Push a part, and ask for the present, which has no part in the result."""
+    final = stream.push(part)
+    stream.current()
+    return final
 
 
 def assert_same(found: Result, expected: Result) -> None:
@@ -62,17 +69,18 @@ def assert_same(found: Result, expected: Result) -> None:
         assert (one.flags, one.abstain, one.modalities) == (other.flags, other.abstain, other.modalities)
 
 
+@pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("name", ["utterances", "a clip", "silence", "noise", "8 kHz"])
 def test_a_stream_gives_what_the_recording_gives_wherever_it_is_cut(
-    predictor: Predictor, sounds: dict[str, tuple[Sound, int]], name: str
+    predictor: Predictor, sounds: dict[str, tuple[Sound, int]], name: str, relative: bool
 ) -> None:
     sound, rate_hz = sounds[name]
-    expected = predictor.predict((sound, rate_hz))
+    expected = predictor.predict((sound, rate_hz), relative=relative)
 
     @settings(deadline=None, max_examples=3)
     @given(cuts)
     def check(places: list[float]) -> None:
-        final, result = pushed(predictor.stream(rate_hz), sound, places)
+        final, result = pushed(predictor.stream(rate_hz, relative=relative), sound, places)
         assert_same(result, expected)
         assert final == list(result.segments[: len(final)])
 

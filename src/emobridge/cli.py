@@ -204,6 +204,14 @@ Precision = Annotated[
     str | None, typer.Option(help="Of public encoders: auto, float32, bfloat16 or int8; left out: as trained.")
 ]
 
+Relative = Annotated[
+    bool,
+    typer.Option(
+        "--relative",
+        help="Hear each speaker against their own mean so far: better where moods change, wrong about a single one.",
+    ),
+]
+
 
 def predict(
     files: Recordings = None,
@@ -222,6 +230,7 @@ def predict(
     restart: Restart = False,
     threads: Threads = None,
     precision: Precision = None,
+    relative: Relative = False,
 ) -> None:
     """Print or write the emotions in recordings, segment by segment, and a summary of each.
 
@@ -235,7 +244,7 @@ def predict(
     from emobridge.memory import keep_freed_memory
 
     keep_freed_memory()
-    options = Options(model, categories, channel, asr, language, threads, precision)
+    options = Options(model, categories, channel, asr, language, threads, precision, relative)
     failures = cli_predict.predict(
         files or [], list_file, transcript, speakers, options, output_format, out, jobs, restart
     )

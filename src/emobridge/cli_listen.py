@@ -39,6 +39,9 @@ def listen(
         str, typer.Option("--format", help="text, or jsonl: a line an utterance, and one every second for the present.")
     ] = "text",
     seconds: Annotated[float | None, typer.Option(help="Stop after so much sound; left out: at its end.")] = None,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Hear all against the mean so far, as with predict; of one speaker.")
+    ] = False,
 ) -> None:
     """Print what is heard while it is heard, an utterance a line; ctrl-C ends it with a summary.
 
@@ -58,7 +61,7 @@ def listen(
     import emobridge
     from emobridge.incoming import Incoming, ended_by_interruption, microphone, standard_input
 
-    stream = emobridge.load(model, categories).stream(rate)
+    stream = emobridge.load(model, categories).stream(rate, relative=relative)
     incoming = Incoming()
     opened = standard_input(incoming, rate) if source == "-" else microphone(incoming, device, rate)
     with ended_by_interruption(incoming), opened:

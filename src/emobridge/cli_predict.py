@@ -58,6 +58,7 @@ def predict(
             "asr": options.recogniser,
             "language": options.language,
             "precision": options.precision,
+            "relative": options.relative,
         }
         return run_folder(found, out, formats, options, settings, jobs or 1, restart)
 

@@ -1,10 +1,13 @@
 """One segment of a recording, heard and read: its sound and its words become an estimate, or a reason for none.
 
-Design: a segment knows nothing of its neighbours, so that a long file gives what its pieces give alone. Where its sound
-holds no speech to judge it is judged by its words alone, and without words not at all: silence, noise and music yield
-no invented emotion.
+Design: a segment knows nothing of its neighbours, so that a long file gives what its pieces give alone; where speakers
+are to be heard against their own mean, it knows what was heard of its speaker before, and nothing of what follows.
+Where its sound holds no speech to judge it is judged by its words alone, and without words not at all: silence, noise
+and music yield no invented emotion.
 """
 
+import copy
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +22,9 @@ from emobridge.runtime import Estimate, Runtime
 from emobridge.segmentation import Window
 from emobridge.speech import SpeechDetector
 from emobridge.timeline import piece_times, shares, summarise, summarise_speakers, window_times
+from emobridge.voices import Voice
+
+RELATIVE = "each speaker was heard against their own mean so far: one who is in a single mood seems to be in none"
 
 
 @dataclass(frozen=True)
@@ -37,15 +43,19 @@ class Hearing:
         runtime: the model.
         detector: of speech.
         reads: whether the words are to be read, not just kept beside what is heard.
+        relative: whether each speaker is heard against their own mean (`voices`); then in the order of time alone.
 
     Attributes:
         config: of the model.
+        is_relative: whether segments must be judged in their order.
     """
 
-    def __init__(self, runtime: Runtime, detector: SpeechDetector, reads: bool) -> None:
+    def __init__(self, runtime: Runtime, detector: SpeechDetector, reads: bool, relative: bool = False) -> None:
         self._runtime = runtime
         self._detector = detector
         self._reads = reads
+        self.is_relative = relative
+        self._voices: defaultdict[str | None, Voice] = defaultdict(Voice)
         self._warnings: list[tuple[float, str]] = []  # when and what was odd about the segments so far
         self.config = runtime.bundle.config
 
@@ -53,18 +63,23 @@ class Hearing:
         """Return the segment of words without sound."""
         return self._segment(start_s, end_s, speaker, words, self._window(None, _text(words), start_s, end_s))
 
-    def judge(self, speaker: str | None, sound: Window, words: Sequence[PlacedWord]) -> list[Segment]:
+    def judge(
+        self, speaker: str | None, sound: Window, words: Sequence[PlacedWord], provisional: bool = False
+    ) -> list[Segment]:
         """Return a turn as segments that tile it: one, or several where it is long; see `timeline`.
 
         Args:
             speaker: who speaks, None where not known.
             sound: of the turn.
             words: of the turn, in order.
+            provisional: whether it will be judged again, and is not to be remembered.
         """
+        voice = self._voices[speaker] if self.is_relative else None
+        voice = copy.copy(voice) if provisional else voice
         windows = window_times(sound.start_s, sound.end_s, self.config.window_s)
         pieces = piece_times(windows)
         heard_windows = [
-            self._window(self._part(sound, start_s, end_s), _text(own), start_s, end_s)
+            self._window(self._part(sound, start_s, end_s), _text(own), start_s, end_s, voice)
             for (start_s, end_s), own in zip(windows, _shared_out(words, windows), strict=True)
         ]
         pooled = [self._pooled(heard_windows, own, weights) for own, weights in enumerate(shares(windows, pieces))]
@@ -72,6 +87,10 @@ class Hearing:
             self._segment(start_s, end_s, speaker, own, heard)
             for (start_s, end_s), own, heard in zip(pieces, _shared_out(words, pieces), pooled, strict=True)
         ]
+
+    def forget(self) -> None:
+        """Forget what speakers sound like, as if nothing had been judged."""
+        self._voices.clear()
 
     def conclude(self, name: str, duration_s: float, segments: Sequence[Segment], warnings: Sequence[str]) -> Result:
         """Return the result of a recording: its segments, what they sum up to, and what was odd about it.
@@ -89,20 +108,22 @@ class Hearing:
             segments=tuple(segments),
             speakers=summarise_speakers(segments),
             summary=summarise(segments),
-            warnings=(*warnings, *(told for _, told in sorted(self._warnings))),
+            warnings=(*warnings, *[RELATIVE] * self.is_relative, *(told for _, told in sorted(self._warnings))),
         )
 
     def _part(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:
         start, end = (round((time_s - sound.start_s) * self.config.sample_rate_hz) for time_s in (start_s, end_s))
         return sound.samples[start:end]
 
-    def _window(self, samples: NDArray[np.float32] | None, text: str, start_s: float, end_s: float) -> _Heard:
+    def _window(
+        self, samples: NDArray[np.float32] | None, text: str, start_s: float, end_s: float, voice: Voice | None = None
+    ) -> _Heard:
         flags: tuple[str, ...] = ()
         acoustic = None
         if samples is not None:
             flags = window_flags(samples, self.config.sample_rate_hz, self._detector)
             if self._runtime.acoustic and not set(UNHEARD).intersection(flags):
-                acoustic = self._runtime.acoustic.encode(samples)
+                acoustic = self._runtime.acoustic.encode(samples, voice)
         read = self._read(text)
         if read is not None and read.truncated:
             told = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"

@@ -30,6 +30,7 @@ class Options:
         language: the code of the language that is spoken, None leaves it to the recogniser.
         threads: processor threads; None is one a core.
         precision: in which a model's public encoders compute, see `emobridge.load`; None: as it was trained.
+        relative: whether each speaker is heard against their own mean, see `Predictor.predict`.
     """
 
     model: Path | None = None
@@ -39,6 +40,7 @@ class Options:
     language: str | None = None
     threads: int | None = None
     precision: str | None = None
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Judge:
     predictor: Predictor
     recogniser: "Recogniser | None"
     channel: int | None
+    relative: bool = False
 
     def judge(self, recording: Recording, progress: Callable[[float, float], None] | None = None) -> Result:
         """Return what is heard and read in a recording, under the name that it was given by.
@@ -69,7 +72,12 @@ class Judge:
             words = self.recogniser.recognise(recording.path, self.channel, progress)
             progress = None  # judging takes no time beside it
         result = self.predictor.predict(
-            recording.path, words, speakers=recording.speakers, channel=self.channel, progress=progress
+            recording.path,
+            words,
+            speakers=recording.speakers,
+            channel=self.channel,
+            progress=progress,
+            relative=self.relative,
         )
         return replace(result, file=file_name(recording.name), warnings=result.warnings + recording.notes)
 
@@ -89,4 +97,4 @@ def open_judge(options: Options) -> Judge:
 
         recogniser = Recogniser(options.recogniser, options.language, options.threads)
     predictor = emobridge.load(options.model, options.categories, options.threads, options.precision)
-    return Judge(predictor, recogniser, options.channel)
+    return Judge(predictor, recogniser, options.channel, options.relative)

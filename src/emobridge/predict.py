@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emobridge.alignment import PlacedWord, place_words
 from emobridge.bundle import Bundle, NamedEncoderConfig
-from emobridge.errors import AudioError
+from emobridge.errors import AudioError, BundleError
 from emobridge.hearing import Hearing
 from emobridge.planning import Plan, Planner, Speakers
 from emobridge.results import Result, Segment
@@ -70,6 +70,7 @@ class Predictor:
         channel: int | None = None,
         progress: Callable[[float, float], None] | None = None,
         heard: Callable[[Sequence[Segment]], None] | None = None,
+        relative: bool = False,
     ) -> Result:
         """Return what is heard and read in a recording, utterance by utterance.
 
@@ -82,16 +83,18 @@ class Predictor:
             channel: the channel to hear, counted from 1; None mixes them down.
             progress: called now and then with the seconds done and the seconds in all.
             heard: called with segments as they become final, each once; in order of time within a channel.
+            relative: hear each speaker against the mean of what was heard of them before (`voices`): far better where
+                moods change, and wrong about who is in one mood throughout. Whoever is not told apart is one speaker.
 
         Raises:
             AudioError: the recording cannot be read, or has one channel where it should have one a speaker.
             TranscriptError: the transcript or the turns cannot be read.
-            BundleError: a file of the model is damaged.
+            BundleError: a file of the model is damaged, or it cannot hear speakers against their mean.
         """
         words = read_transcript(transcript) if isinstance(transcript, Path) else transcript
         words = Transcript.from_text(words) if isinstance(words, str) else words
         warnings = self._doubts(transcript, words)
-        hearing = Hearing(self.runtime, self._detector, self._reads(words))
+        hearing = self._hearing(self._reads(words), relative)
         if recording is None:
             if words is None:
                 raise AudioError("neither a recording nor a transcript was given", remedy="give one of them, or both")
@@ -102,26 +105,37 @@ class Predictor:
             return hearing.conclude(name, segments[-1].end_s, segments, warnings)
         source = open_source(recording)
         meter = _Meter(progress, source.duration_s)
-        planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned)
+        planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned, self._threads)
         plan = planner.plan(speakers, channel)
         segments = self._judged(hearing, source, plan, words, meter, heard)
         duration_s = max(source.duration_s, *(segment.end_s for segment in segments))
         meter.show(1.0)
         return hearing.conclude(source.name, duration_s, segments, [*warnings, *plan.warnings])
 
-    def stream(self, sample_rate_hz: int = 16_000, every_s: float = EVERY_S, keep: int = KEEP) -> Stream:
+    def stream(
+        self, sample_rate_hz: int = 16_000, every_s: float = EVERY_S, keep: int = KEEP, relative: bool = False
+    ) -> Stream:
         """Return a stream, to which sound is pushed as it comes.
 
         Args:
             sample_rate_hz: of the sound.
             every_s: how much new sound makes another estimate of the present.
             keep: how many segments are kept for the result, the latest ones.
+            relative: as for `predict`; all that is heard is one speaker.
 
         Raises:
             AudioError: the rate is none that a recording has.
+            BundleError: the model cannot hear speakers against their mean.
             ValueError: ``every_s`` is not above 0, or ``keep`` is below 1.
         """
-        return Stream(Hearing(self.runtime, self._detector, reads=False), self._detector, sample_rate_hz, every_s, keep)
+        return Stream(self._hearing(False, relative), self._detector, sample_rate_hz, every_s, keep)
+
+    def _hearing(self, reads: bool, relative: bool) -> Hearing:
+        acoustic = self.runtime.acoustic
+        if relative and (acoustic is None or not acoustic.normalises):
+            given = f"relative with the model '{self.bundle.config.name}'"
+            raise BundleError(given, "its encoder of sound is 'compact'", "leave it out, or take another model")
+        return Hearing(self.runtime, self._detector, reads, relative)
 
     def _judged(
         self,
@@ -144,7 +158,7 @@ class Predictor:
         )
         pieces = zip(turns, sounds, place_words(words, turns), strict=True)
         numbers = (number for number, part in enumerate(plan.parts) for _ in part.turns)
-        threads = min(self._threads, max(1, len(turns)))
+        threads = 1 if hearing.is_relative else min(self._threads, max(1, len(turns)))
         segments = []
         for turn, number, judged in zip(
             turns,

@@ -110,7 +110,8 @@ class Stream:
         if self.duration_s - self._current_s >= self._every_s:
             end_s = self._sound.end / self._model_rate_hz
             sound = self._sound.cut(max(0.0, end_s - self._window_s), end_s)
-            self._current, self._current_s = self._hearing.judge(None, sound, ())[-1], self.duration_s
+            present = self._hearing.judge(None, sound, (), provisional=True)[-1]
+            self._current, self._current_s = present, self.duration_s
         return self._current
 
     def finish(self) -> Result:
@@ -160,6 +161,7 @@ class Stream:
         if not self._has_spoken:
             self._has_spoken = True
             self._kept.clear()  # what was said of a stream in which nobody had spoken
+            self._hearing.forget()
             self._count = 0
         final = self._judge(self._waiting)
         self._waiting = []

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from emobridge.encoders.functionals import FunctionalsSettings
-from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.compact import AgainstVoice, CompactConfig, CompactEncoder
 from emobridge.learning.domain import Domain, FusionWithDistance
 from emobridge.learning.export import ACOUSTIC_AXES, export_fusion, export_graph
 from emobridge.learning.model import Fusion, FusionConfig
@@ -83,14 +83,15 @@ def test_compact_encoder(tmp_path: Path) -> None:
     encoder, size = CompactEncoder(CompactConfig(width=12)).eval(), FunctionalsSettings().width
     encoder.mean.copy_(torch.randn(size))
     encoder.deviation.copy_(0.5 + torch.rand(size))
-    example = (torch.randn(2, 3, size), torch.ones(2, 3, dtype=torch.bool))
-    export_graph(encoder, example, tmp_path / "acoustic.onnx", ACOUSTIC_AXES)
+    example = (torch.randn(2, 3, size), torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, 12))
+    export_graph(AgainstVoice(encoder), example, tmp_path / "acoustic.onnx", ACOUSTIC_AXES)
     session = load_graph(tmp_path / "acoustic.onnx")
     for frames in ([1], [1, 1, 1], [8, 3], [40]):
         mask = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
         batch = 9 * torch.randn(len(frames), max(frames), size)
         with torch.no_grad():
             vectors, vector_mask = encoder(batch, mask)
-        found, found_mask = run_graph(session, {"frames": batch, "mask": mask})
+        nobody = torch.zeros(len(frames), 12)
+        found, found_mask, _ = run_graph(session, {"frames": batch, "mask": mask, "voice": nobody})
         np.testing.assert_allclose(found, vectors.numpy(), atol=1e-4, rtol=0)
         np.testing.assert_array_equal(found_mask, vector_mask.numpy())

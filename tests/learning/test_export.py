@@ -22,6 +22,7 @@ from emobridge.encoders.base import TokenVectors
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import CorpusError, OutputError
 from emobridge.graphs import Graph
+from emobridge.learning.compact import AgainstVoice, CompactEncoder
 from emobridge.learning.export import export, load_system, quantise
 from emobridge.learning.minilm import load_tokenizer, starting_weights
 from emobridge.learning.storage import read_json
@@ -66,13 +67,22 @@ def test_the_acoustic_graph_is_the_encoder_at_any_length(
     random = np.random.default_rng(seed)
     frames = random.standard_normal((len(lengths), max(lengths), FunctionalsSettings().width)).astype(np.float32)
     mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
-    graph = Graph(exported.bundle.path / "acoustic.onnx", ("vectors", "vector_mask"), threads=1)
-    found = graph.run({"frames": frames, "mask": mask})
-    assert system.acoustic is not None
+    graph = Graph(exported.bundle.path / "acoustic.onnx", ("vectors", "vector_mask", "projected"), threads=1)
+    width = system.config.acoustic.width
+    found = graph.run({"frames": frames, "mask": mask, "voice": np.zeros((len(lengths), width), np.float32)})
+    assert isinstance(system.acoustic, CompactEncoder)
+    given = torch.from_numpy(frames), torch.from_numpy(mask)
     with torch.inference_mode():
-        vectors, vector_mask = system.acoustic(torch.from_numpy(frames), torch.from_numpy(mask))
+        vectors, vector_mask = system.acoustic(*given)
     np.testing.assert_array_equal(found["vector_mask"], vector_mask)
     assert_allclose(found["vectors"], vectors, atol=SAME)
+    voice = random.standard_normal((len(lengths), width)).astype(np.float32)
+    against = graph.run({"frames": frames, "mask": mask, "voice": voice})
+    with torch.inference_mode():
+        shifted, _, projected = AgainstVoice(system.acoustic)(*given, torch.from_numpy(voice))
+    assert_allclose(against["vectors"], shifted, atol=SAME)
+    assert_allclose(against["projected"], projected, atol=10 * SAME)
+    assert_allclose(against["projected"], found["projected"], atol=0)
 
 
 @given(st.integers(0, 40), st.integers(0, 30), st.integers(0, 99))

@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emobridge.voices import Voice
+
 
 @dataclass(frozen=True)
 class TokenVectors:
@@ -23,15 +25,21 @@ class TokenVectors:
 
 
 class AcousticEncoder(Protocol):
-    """Speech in, one vector a frame out."""
+    """Speech in, one vector a frame out; ``normalises`` says whether it can hear someone against their own mean."""
 
     name: str
+    normalises: bool
     dimension: int
     sample_rate_hz: int
     fingerprint: str
 
-    def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (T_a, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``; T_a >= 1 for N >= 1."""
+    def encode(self, samples: NDArray[np.float32], voice: Voice | None = None) -> NDArray[np.float32]:
+        """Return (T_a, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``; T_a >= 1 for N >= 1.
+
+        Args:
+            samples: of an utterance.
+            voice: of who speaks, to be heard against its mean, where the encoder ``normalises``; None: as it is.
+        """
         ...
 
 

@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import BundleError
 from emobridge.graphs import RESTORE, Graph
+from emobridge.voices import Voice
 
 
 class CompactEncoder:
     """Speech in, one vector out.
 
     Args:
-        graph_path: the graph: ``frames`` (B, T, functionals) and ``mask`` (B, T) to ``vectors`` and ``vector_mask``.
+        graph_path: the graph: ``frames`` (B, T, functionals), ``mask`` (B, T) and ``voice`` (B, dimension), which is
+            taken away from ``projected`` (B, T, dimension), to ``vectors`` and ``vector_mask``. Graphs from before
+            voices have neither.
         settings: the front end that the graph was trained with.
         dimension: width of a vector.
         fingerprint: digest of the graph and its settings.
@@ -22,6 +25,7 @@ class CompactEncoder:
     """
 
     name = "compact"
+    normalises = True
 
     def __init__(
         self,
@@ -36,15 +40,24 @@ class CompactEncoder:
         self.sample_rate_hz = settings.sample_rate_hz
         self.fingerprint = fingerprint
         self._graph = Graph(graph_path, ("vectors", "vector_mask"), threads)
+        self._projection = Graph(graph_path, ("projected",), threads)
 
-    def encode(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode(self, samples: NDArray[np.float32], voice: Voice | None = None) -> NDArray[np.float32]:
         """Return (1, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``.
 
+        Args:
+            samples: of an utterance.
+            voice: of who speaks, to be heard against its mean; None: as it is.
+
         Raises:
-            BundleError: the graph is damaged, or gives vectors of another width.
+            BundleError: the graph is damaged, gives vectors of another width, or knows no voices.
         """
         frames = self.settings.frames(samples)[None]
-        outputs = self._graph.run({"frames": frames, "mask": np.ones(frames.shape[:2], dtype=np.bool_)})
+        feeds = {"frames": frames, "mask": np.ones(frames.shape[:2], dtype=np.bool_)}
+        feeds["voice"] = np.zeros((1, self.dimension), np.float32)
+        if voice is not None:
+            feeds["voice"] = voice.meet(self._projection.run(feeds)["projected"][0, 0])[None]
+        outputs = self._graph.run(feeds)
         vectors: NDArray[np.float32] = outputs["vectors"][0][outputs["vector_mask"][0]]
         if vectors.shape[-1] != self.dimension:
             given = f"graph '{self._graph.path}' gives vectors of width {vectors.shape[-1]}"

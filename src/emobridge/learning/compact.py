@@ -62,7 +62,38 @@ class CompactEncoder(nn.Module):
             frames: (B, T, F) float32, functionals of T stretches (`FunctionalsSettings.frames` gives one), T >= 1.
             mask: (B, T), True = real; real stretches come first.
         """
+        return self.shape(self.heard(frames, mask), mask), mask
+
+    def heard(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, T, width), sums of the standardised functionals; arguments as for `forward`."""
         frames = torch.where(mask[:, :, None], frames, self.mean)  # padding may hold anything, NaN too
         standard = ((frames - self.mean) / self.deviation).clamp(-CLIP, CLIP)
-        vectors = self.dropout(functional.silu(self.norm(self.project(self.input_dropout(standard)))))
-        return torch.where(mask[:, :, None], vectors, 0.0), mask
+        sums: Tensor = self.project(self.input_dropout(standard))
+        return sums
+
+    def shape(self, sums: Tensor, mask: Tensor) -> Tensor:
+        """Return the vectors (B, T, width) of such sums."""
+        vectors = self.dropout(functional.silu(self.norm(sums)))
+        return torch.where(mask[:, :, None], vectors, 0.0)
+
+
+class AgainstVoice(nn.Module):
+    """An encoder as it predicts: what is known of a voice is taken away.
+
+    Args:
+        encoder: trained.
+    """
+
+    def __init__(self, encoder: CompactEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, frames: Tensor, mask: Tensor, voice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return vectors, their mask, and what a voice is the mean of (B, T, width), 0 for the mean of all training.
+
+        Args:
+            frames, mask: as for `CompactEncoder.forward`.
+            voice: (B, width), see `emobridge.voices`; 0: none.
+        """
+        sums = self.encoder.heard(frames, mask)
+        return self.encoder.shape(sums - voice[:, None], mask), mask, sums - self.encoder.project.bias

@@ -31,7 +31,7 @@ from emobridge.bundle import (
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
 from emobridge.labels import views_of
-from emobridge.learning.compact import CompactEncoder
+from emobridge.learning.compact import AgainstVoice, CompactEncoder
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, score, score_four
@@ -164,7 +164,8 @@ def _write_graphs(
     if isinstance(system.acoustic, CompactEncoder):
         settings = FunctionalsSettings()
         frames, mask = torch.randn(2, 3, settings.width), torch.ones(2, 3, dtype=torch.bool)
-        export_graph(system.acoustic, (frames, mask), folder / "acoustic.onnx", ACOUSTIC_AXES)
+        given = (frames, mask, torch.zeros(2, system.acoustic.config.width))
+        export_graph(AgainstVoice(system.acoustic), given, folder / "acoustic.onnx", ACOUSTIC_AXES)
         halve(folder / "acoustic.onnx")
         fingerprint = _fingerprint(folder / "acoustic.onnx", settings.to_dict())
         acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.config.width, fingerprint, settings)
@@ -185,8 +186,8 @@ def _write_graphs(
 
 Axes = dict[str, dict[int, str]]
 ACOUSTIC_AXES: tuple[Axes, Axes] = (
-    {"frames": {0: "B", 1: "T"}, "mask": {0: "B", 1: "T"}},
-    {"vectors": {0: "B", 1: "T_a"}, "vector_mask": {0: "B", 1: "T_a"}},
+    {"frames": {0: "B", 1: "T"}, "mask": {0: "B", 1: "T"}, "voice": {0: "B"}},
+    {"vectors": {0: "B", 1: "T_a"}, "vector_mask": {0: "B", 1: "T_a"}, "projected": {0: "B", 1: "T_a"}},
 )
 LINGUISTIC_AXES: tuple[Axes, Axes] = (
     {"input_ids": {0: "B", 1: "T"}, "attention_mask": {0: "B", 1: "T"}},
