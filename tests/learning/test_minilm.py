@@ -60,3 +60,29 @@ def test_texts_are_cut_at_the_longest_and_never_padded() -> None:
     tokenizer = load_tokenizer(starting_weights())
     encodings = tokenizer.encode_batch(["so happy " * 300, "so"])
     assert [len(encoding.ids) for encoding in encodings] == [MAX_TOKENS, 3]
+
+
+@pytest.mark.parametrize(
+    ("typeset", "typed"),
+    [
+        ("I’m fine", "I'm fine"),
+        ("“Oh…”", '"Oh..."'),
+        ("no — never", "no - never"),
+        ("‘Tis –", "'tis -"),
+        ("don’t…", "don't..."),
+    ],
+)
+def test_typographic_characters_are_read_as_plain_ones(typeset: str, typed: str) -> None:
+    tokenizer = load_tokenizer(starting_weights())
+    encoded = tokenizer.encode(typeset)
+    assert encoded.ids == tokenizer.encode(typed).ids
+    assert max(end for _, end in encoded.offsets) == len(typeset)
+    assert [start for start, _ in encoded.offsets[1:-1]] == sorted(start for start, _ in encoded.offsets[1:-1])
+
+
+def test_a_tokenizer_saved_and_loaded_reads_the_same(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(starting_weights())
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    text = "He said “I’m—wait… no!” and left. Zürich, naïve, 東京"
+    again = load_tokenizer(tmp_path).encode(text)
+    assert (again.ids, again.offsets) == (tokenizer.encode(text).ids, tokenizer.encode(text).offsets)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import tempfile
 import warnings
 from dataclasses import replace
@@ -38,7 +37,7 @@ from emobridge.learning.evaluation.score import Scores, score, score_four
 from emobridge.learning.evaluation.views import corpus_categories, fit_view, untested
 from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, RUN, system_config
 from emobridge.learning.hub_checkpoints import VectorShape
-from emobridge.learning.minilm import MinilmEncoder, starting_weights
+from emobridge.learning.minilm import MinilmEncoder, load_tokenizer, starting_weights
 from emobridge.learning.preparation import LEFT_OUT
 from emobridge.learning.recipe import Recipe, parse_recipe
 from emobridge.learning.report.card import model_card
@@ -175,7 +174,7 @@ def _write_graphs(
         export_graph(system.linguistic, (ids, torch.ones_like(ids)), full, LINGUISTIC_AXES)
         quantise(full, folder / "linguistic.onnx")
         full.unlink()
-        shutil.copyfile(starting_weights() / "tokenizer.json", folder / "tokenizer.json")
+        load_tokenizer(starting_weights()).save(str(folder / "tokenizer.json"))
         fingerprint = _fingerprint(folder / "linguistic.onnx", {})
         linguistic = LinguisticConfig(
             "minilm", "linguistic.onnx", "tokenizer.json", system.linguistic.dimension, fingerprint

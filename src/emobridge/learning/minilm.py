@@ -11,7 +11,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, normalizers
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
@@ -21,6 +21,9 @@ from emobridge.registry import load_extra
 OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSION = 384
 MAX_TOKENS = 128  # with [CLS] and [SEP]
+# How a sentence is typed says which corpus it is from and nothing of what is felt: what typesetters write is read as
+# what keyboards do. Spans of words still count the characters of the text as it was given.
+PLAIN_CHARACTERS = {"[‘’‚‛ʼ′]": "'", "[“”„‟«»″]": '"', "[‐‑‒–—―−]": "-", "…": "..."}
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,13 @@ def starting_weights() -> Path:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Return the tokenizer in ``folder`` with truncation at `MAX_TOKENS` and without padding."""
+    """Return the tokenizer in ``folder`` with truncation at `MAX_TOKENS` and without padding.
+
+    Typographic apostrophes, quotes, dashes and ellipses are read as plain ones (`PLAIN_CHARACTERS`).
+    """
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    plain = [normalizers.Replace(Regex(typed), read) for typed, read in PLAIN_CHARACTERS.items()]
+    tokenizer.normalizer = normalizers.Sequence([*plain, tokenizer.normalizer])
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer
