@@ -57,8 +57,8 @@ def streamline(network: nn.Module, precision: str) -> None:
     if precision == "bfloat16":
         network.bfloat16()
         for module in network.modules():
-            if isinstance(module, nn.Conv1d):  # where that is the first, sound comes in 32 bits
-                module.register_forward_pre_hook(_as_weights)
+            if isinstance(module, nn.Conv1d):
+                _halve(module)
         for product in products:
             product.dtype = torch.bfloat16
         for product in products[:1]:  # sound keeps its bits until its first features
@@ -67,6 +67,20 @@ def streamline(network: nn.Module, precision: str) -> None:
             _pack(network)
     elif precision == "int8":
         _replace(network, nn.Linear, QuantisedLinear)
+
+
+def _halve(convolution: nn.Conv1d) -> None:
+    """Have a convolution, already in 16 bits, take and give what is around it."""
+    if convolution.in_channels // convolution.groups < NARROWEST:
+        # oneDNN's kernels for AMX give wrong sums for so few channels and kernels of 8 and more (torch 2.13).
+        convolution.float()
+        convolution.register_forward_hook(_as_half)
+    # Where it is the first, sound comes in 32 bits.
+    convolution.register_forward_pre_hook(_as_weights)
+
+
+def _as_half(_: nn.Module, __: tuple[Tensor, ...], outputs: Tensor) -> Tensor:
+    return outputs.to(torch.bfloat16)
 
 
 def _as_weights(convolution: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -69,7 +69,8 @@ def test_the_oracles_still_give_the_stored_values() -> None:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     for seed, case in enumerate(CASES):
-        assert module.make_inputs(seed) == case["inputs"]
+        # Exponentials differ in the last bit from processor to processor.
+        assert_same(module.make_inputs(seed), case["inputs"], tolerance=1e-12)
         assert_same(module.make_values(case["inputs"]), case["values"], tolerance=1e-12)
 
 

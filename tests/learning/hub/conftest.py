@@ -30,6 +30,8 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from emobridge.learning import precisions
+
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 # Two of the seven convolutions of the large ones are enough: 100 samples a step, 40 ms.
 FRONT = {
@@ -112,6 +114,12 @@ def write_text(folder: Path, family: str) -> None:
     sizes = {"vocab_size": 80, "max_position_embeddings": 34, "pad_token_id": 1, **SIZES}
     model = BertModel(BertConfig(**sizes)) if family == "bert" else XLMRobertaModel(XLMRobertaConfig(**sizes))
     model.save_pretrained(folder)
+
+
+@pytest.fixture(autouse=True)
+def no_half_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test says otherwise, this is a machine without units for bfloat16: all machines give the same."""
+    monkeypatch.setattr(precisions, "computes_in_half", lambda device: False)
 
 
 @pytest.fixture(scope="session", autouse=True)

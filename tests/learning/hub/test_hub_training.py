@@ -152,7 +152,7 @@ def test_pooled_frames_shrink_the_cache(public_recipe: Callable[..., Recipe], ca
 def test_a_killed_pass_goes_on_where_it_stopped_and_ends_the_same(
     public_recipe: Callable[..., Recipe], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = public_recipe()
+    recipe = public_recipe({"precision": "float32"}, {"precision": "float32"})  # in the other process too
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", KILL, json.dumps(recipe.to_dict())]
     assert subprocess.run(command, check=False, env=environment).returncode == -signal.SIGKILL
