@@ -322,13 +322,28 @@ def test_a_batch_of_speech_depends_on_the_seed_and_its_number_alone(spoken: Exam
     assert not any(np.array_equal(other.chosen(number), rows) for number, rows in zip(numbers, fresh, strict=True))
 
 
-def test_few_or_unequal_utterances_make_shorter_blocks_and_text_alone_none(spoken: Examples) -> None:
+def test_few_or_unequal_utterances_make_shorter_blocks(spoken: Examples) -> None:
     assert stream_of(spoken, "natural", batch_size=16).block == LONGEST_BLOCK
     few = BatchStream(spoken, np.arange(640), StreamConfig(batch_size=16, balance=0.0), (1.0,), 1)
     assert few.block == 40
     unequal = BatchStream(spoken, np.arange(640), StreamConfig(batch_size=16, balance=1.0), (1.0,), 1)
     assert unequal.block == 30  # three categories alike, of which one has half of the utterances
-    assert stream_of(spoken, "linguistic", batch_size=16).block == 8
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Sentences whose lengths are as those of the text corpora: half of them up to 12 tokens, some of 100."""
+    tokens = np.random.default_rng(2).lognormal(np.log(12), 0.8, 4400).clip(3, 128).astype(int)
+    return examples_of(tmp_path_factory.mktemp("written"), [(0, 0, int(count), 0) for count in tokens])
+
+
+def test_batches_of_text_are_full_and_hold_nobody_twice(written: Examples) -> None:
+    stream = stream_of(written, "linguistic", batch_size=32)
+    drawn = [stream.chosen(number) for number in range(stream.block)]
+    lengths = [np.array([len(written.token_ids[row]) for row in rows]) for rows in drawn]
+    assert stream.block == LONGEST_BLOCK
+    assert sum(map(sum, lengths)) / sum(len(one) * one.max() for one in lengths) >= 0.95
+    assert len(set(np.concatenate(drawn).tolist())) == stream.block * 32
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.integers(1, 60), st.integers(0, 99), st.integers(0, 2))

@@ -5,9 +5,9 @@ written sentence (`partners`), since no corpus here holds natural speech with it
 stream, corpora are drawn by the square root of their size, and categories within a corpus as evenly as the stream says;
 a batch holds utterances of like length, because padding is work thrown away.
 
-Lengths are sorted within blocks of batches, and the batches of a block come in random order. Texts are so much alike
-that short blocks do; sequences of sound differ fifty times over, and blocks are as long as they can be without an
-utterance that stands in one twice.
+Lengths are sorted within blocks of batches, and the batches of a block come in random order. Texts and sequences of
+sound differ fifty times over in length, and their blocks are as long as they can be without an utterance that stands in
+one twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,10 @@ from emobridge.learning.features import Examples
 from emobridge.learning.partners import CONTRADICTING, MATCHING, PAIRINGS, Partners
 from emobridge.learning.speaker_shift import SpeakerMeans
 
-BATCHES_A_BLOCK = 8  # lengths are sorted within blocks of this many batches
-LONGEST_BLOCK = 128  # where sound is a sequence: lengths as IEMOCAP's fill 97 % of a batch then, 65 % with 8
+BATCHES_A_BLOCK = 8  # lengths are sorted within blocks of this many batches at least
+# Lengths as IEMOCAP's fill 97 % of a batch then, 65 % with 8; those of texts, a corpus a batch, 90 % and 47 %.
+LONGEST_BLOCK = 128
+WITH_OWN_TEXT = ("natural", "linguistic")  # kinds of streams
 CLEAN_SHARE = 0.4  # of the clips that a training with perturbed copies hears as they are
 
 
@@ -259,10 +261,18 @@ class BatchStream:
             if self.partners is not None and share > 0 and not self.partners.can(name):
                 raise RecipeError(f"{name} pairs", "the training part has no sentence for them", f"set {name} to 0")
         self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift else None
-        self.sequences = config.kind != "linguistic" and bool(examples.frame_counts[self.pool].max() > 1)
+        self.counts = self._counts()
+        self.sequences = bool(self.counts[self.pool].max() > 1)
         once = int(1 / (self.probabilities.max() * config.batch_size))  # batches until an utterance must come again
         self.block = min(max(once, BATCHES_A_BLOCK), LONGEST_BLOCK) if self.sequences else BATCHES_A_BLOCK
         self._block = lru_cache(maxsize=2)(self._draw_block)
+
+    def _counts(self) -> NDArray[np.int64]:
+        """Return (N,) how much of a batch each utterance fills: vectors of sound, tokens where it has one at most."""
+        heard = self.examples.frame_counts * int(self.config.kind != "linguistic")
+        if heard[self.pool].max() > 1 or self.config.kind not in WITH_OWN_TEXT:
+            return heard
+        return np.array([len(ids) for ids in self.examples.token_ids])
 
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of this stream: the same for the same seed, whatever came before."""
@@ -323,8 +333,7 @@ class BatchStream:
     def _by_length(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the order of utterances by length: of their sound where that is a sequence, then of their text."""
         tokens = np.array([len(self.examples.token_ids[index]) for index in drawn])
-        heard = self.examples.frame_counts[drawn] * int(self.sequences)
-        return np.lexsort((tokens, heard))
+        return np.lexsort((tokens, self.counts[drawn] * int(self.sequences)))
 
     def _shares_of_block(
         self, generator: np.random.Generator
