@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import onnx
 import pytest
@@ -35,6 +36,10 @@ ACOUSTIC_WIDTH, LINGUISTIC_WIDTH = 8, 12
 WORDS = "i am so happy sad angry today the dog dogs sit by door ! . ,"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS.split()]
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("emobridge", deadline=None)
+hypothesis.settings.load_profile("emobridge")
 
 
 @pytest.fixture(scope="session")

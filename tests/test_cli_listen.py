@@ -14,6 +14,8 @@ import pytest
 
 import emobridge
 
+pytestmark = pytest.mark.alone
+
 COMMAND = (sys.executable, "-c", "from emobridge.cli import main; main()", "listen", "-")
 
 

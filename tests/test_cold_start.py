@@ -12,6 +12,8 @@ import typer
 
 from emobridge.cli import COMMANDS, app
 
+pytestmark = pytest.mark.alone
+
 SAMPLE = Path(__file__).parents[1] / "src" / "emobridge" / "sample" / "two_speakers.flac"
 LOADED = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
 COMMAND = LOADED + "from emobridge.cli import main; main()"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 # A run with a judge of its own, which every process has too since it imports this file first.
 SCRIPT = """
 import json, os, signal, sys

@@ -9,6 +9,8 @@ from hostile import MAKERS, Upload, uploads
 from mutations import CONTENTS
 from seeds import seeds
 
+pytestmark = pytest.mark.alone
+
 COUNT, SEED = 3 * len(MAKERS), 7
 
 

@@ -8,6 +8,8 @@ import pytest
 
 import growth
 
+pytestmark = pytest.mark.alone
+
 
 def points(power: float, measure: str = "wall_s") -> list[dict[str, float]]:
     return [{"value": value, measure: 2.0 * value**power} for value in (1, 10, 100, 1000)]

@@ -7,6 +7,8 @@ import pytest
 
 import load
 
+pytestmark = pytest.mark.alone
+
 OPTIONS = Namespace(clips=12, rounds=1, requests=40, threads=None)
 
 

@@ -28,6 +28,8 @@ from emobridge.bulk.run import run
 from emobridge.errors import EmobridgeError
 from emobridge.judging import Options
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 Files = Callable[[Path], dict[str, bytes]]
 
@@ -109,10 +111,14 @@ def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
     command = [sys.executable, "-W", "error", "-c", "from emobridge.cli import main; main()", "bulk", str(recordings)]
     command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1", "--address", ray_here]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
-        while not list((tmp_path / "cut").glob("results/*.parquet")):
-            assert started.poll() is None, started.stderr and started.stderr.read()
-            time.sleep(0.01)
-        started.send_signal(signal.SIGKILL)
+        try:
+            end_s = time.monotonic() + 120
+            while not list((tmp_path / "cut").glob("results/*.parquet")):
+                assert started.poll() is None, started.stderr and started.stderr.read()
+                assert time.monotonic() < end_s, "no part is there"
+                time.sleep(0.01)
+        finally:
+            started.send_signal(signal.SIGKILL)
     assert len(list((tmp_path / "cut" / "in_hand").iterdir())) <= 1, "a worker has one part in hand"
     total = run(str(recordings), str(tmp_path / "cut"), options, workers=2)
     assert total.failed == 3

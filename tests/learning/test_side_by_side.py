@@ -18,6 +18,8 @@ from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.experiment import PREDICTIONS
 from emobridge.learning.recipe import Recipe
 
+pytestmark = pytest.mark.alone
+
 CHECKPOINT = "checkpoint.safetensors"
 
 

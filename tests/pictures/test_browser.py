@@ -13,7 +13,10 @@ from emobridge.pictures.page import page
 from emobridge.results import Result, Word
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no chromium or chrome here")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(BROWSER is None, reason="there is no chromium or chrome here"),
+]
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr", "--hide-scrollbars",

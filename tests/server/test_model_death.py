@@ -19,6 +19,8 @@ from emobridge.server.decoded import Decoded
 from emobridge.server.decoders import Decoders
 from emobridge.server.model import JudgeTask, Model, ModelLost
 
+pytestmark = pytest.mark.alone
+
 Run = Callable[..., Any]
 RATE_HZ = 16_000
 

@@ -23,6 +23,8 @@ from emobridge.results import Result
 from emobridge.server.running import run
 from emobridge.server.settings import read_settings
 
+pytestmark = pytest.mark.alone
+
 SAMPLE = emobridge.sample()
 
 

@@ -125,6 +125,7 @@ def test_an_axis_has_round_ticks_inside_its_ends(low: float, high: float) -> Non
     assert axis(9) == 300
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(BROWSER is None, reason="there is no chromium or chrome here")
 def test_a_browser_shows_and_prints_the_page_without_a_complaint(report: Report, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page(report), encoding="utf-8")

@@ -21,6 +21,8 @@ from emobridge.learning.recipe import Recipe
 from emobridge.learning.training.loop import CHECKPOINT
 from emobridge.learning.training.processes import Processes
 
+pytestmark = pytest.mark.alone
+
 TRAIN = "from emobridge.cli import main; main()"
 RECIPE = """
 name = "toy"
