@@ -28,6 +28,15 @@ pytestmark = pytest.mark.alone
 SAMPLE = emobridge.sample()
 
 
+def within_half_a_minute(find: Callable[[], Any], told: Callable[[], object]) -> Any:
+    """Return what ``find`` finds once it finds something, or fail with what is told then."""
+    for _ in range(600):
+        if found := find():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(told())
+
+
 class Running:
     """A service in a process of its own."""
 
@@ -45,42 +54,39 @@ class Running:
         self._until_ready()
 
     def _until_ready(self) -> None:
-        for _ in range(600):
-            with contextlib.suppress(httpx.TransportError):
-                if self.client.get("/readyz").status_code == 200:
-                    return
+        def ready() -> bool:
             assert self.process.poll() is None, self.log
-            time.sleep(0.05)
-        raise AssertionError(self.log)
+            with contextlib.suppress(httpx.TransportError):
+                return self.client.get("/readyz").status_code == 200
+            return False
+
+        within_half_a_minute(ready, lambda: self.log)
 
     @property
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
     def model_pid(self) -> int:
-        for _ in range(600):  # on a busy machine it may still be starting
+        def listed() -> list[int]:  # on a busy machine it may still be starting
             command = ["ps", "-ww", "-eo", "pid,ppid,args"]
-            listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            rows = [row.split(None, 2) for row in listed.splitlines()]
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            rows = [row.split(None, 2) for row in told.splitlines()]
             mine = str(self.process.pid)
-            found = [int(pid) for pid, parent, line in rows if parent == mine and "model_process" in line]
-            if found:
-                (pid,) = found
-                return pid
-            time.sleep(0.05)
-        raise AssertionError(listed)
+            return [int(pid) for pid, parent, line in rows if parent == mine and "model_process" in line]
+
+        (pid,) = within_half_a_minute(listed, lambda: "no model process")
+        return pid
 
     def post(self, **more: Any) -> httpx.Response:
         with SAMPLE.open("rb") as file:
             return self.client.post("/v1/recordings", files={"recording": (SAMPLE.name, file)}, **more)
 
     def ended(self, address: str) -> dict[str, Any]:
-        for _ in range(600):
-            job: dict[str, Any] = self.client.get(address).json()
-            if job["state"] in ("done", "failed", "cancelled"):
-                return job
-            time.sleep(0.05)
-        raise AssertionError(job)
+        def job() -> dict[str, Any] | None:
+            told: dict[str, Any] = self.client.get(address).json()
+            return told if told["state"] in ("done", "failed", "cancelled") else None
+
+        return within_half_a_minute(job, lambda: self.client.get(address).json())
 
     def end(self, how: signal.Signals) -> None:
         self.process.send_signal(how)
