@@ -32,7 +32,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         *in_learning(
             "storage corpora weak_labels near_duplicates folds protocols leaks cache perturbations front_ends features "
             "partners "
-            "speaker_shift batches orders"
+            "voice_shift batches orders"
         ),
     ),
     in_learning(

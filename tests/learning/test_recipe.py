@@ -54,7 +54,7 @@ def at(values: Any, path: Path_) -> Any:
     return values
 
 
-OF_CLIPS = ("mixup", "speaker_shift")  # keys of a stream that only one of sound may have
+OF_CLIPS = ("mixup", "voices")  # keys of a stream that only one of sound may have
 LEAVES = list(leaves(WHOLE))
 SECTIONS = sorted(
     {path[:end] for path in LEAVES for end in range(1, len(path) + 1) if isinstance(path[end - 1], str)}, key=str

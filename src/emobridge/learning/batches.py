@@ -24,7 +24,7 @@ from torch import Tensor
 from emobridge.errors import RecipeError
 from emobridge.learning.features import Examples
 from emobridge.learning.partners import CONTRADICTING, MATCHING, PAIRINGS, Partners
-from emobridge.learning.speaker_shift import SpeakerMeans
+from emobridge.learning.voice_shift import Voices
 
 BATCHES_A_BLOCK = 8  # lengths are sorted within blocks of this many batches at least
 # Lengths as IEMOCAP's fill 97 % of a batch then, 65 % with 8; those of texts, a corpus a batch, 90 % and 47 %.
@@ -45,8 +45,8 @@ class StreamConfig:
         one_corpus: each batch is of one corpus, so that concordance is taken over all of it.
         mixup: of an ``acoustic`` stream, the parameter of the beta distribution by which clips of one corpus are mixed,
             functionals and labels alike [Zhang 2018]; 0 mixes nothing.
-        speaker_shift: of an ``acoustic`` stream, the share of clips that are carried to another speaker's mean
-            (`speaker_shift`), before they are mixed; left out: none.
+        voices: of an ``acoustic`` stream, the share of clips that are heard against the mean of their speaker
+            (`voice_shift`), before they are mixed; left out: none.
         matching, contradicting, irrelevant: of a ``paired`` stream, how many clips, relative to each other, meet a
             sentence of their category, of another one (the target is the even mix of both), or an emotionless one (the
             target is the clip's).
@@ -58,13 +58,13 @@ class StreamConfig:
     balance: Annotated[float, Field(ge=0, le=1)] = 0.5
     one_corpus: bool = False
     mixup: NonNegativeFloat = 0.0
-    speaker_shift: Annotated[float, Field(gt=0, le=1)] | None = None
+    voices: Annotated[float, Field(gt=0, le=1)] | None = None
     matching: NonNegativeFloat = 1.0
     contradicting: NonNegativeFloat = 0.0
     irrelevant: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
-        for name, done in (("mixup", "mixed"), ("speaker_shift", "shifted")):
+        for name, done in (("mixup", "mixed"), ("voices", "heard")):
             if getattr(self, name) and self.kind != "acoustic":
                 raise RecipeError(f"a '{self.kind}' stream with {name}", f"only clips are {done}", "leave it out")
         if sum(self.pairing_shares) == 0:
@@ -260,7 +260,7 @@ class BatchStream:
         for name, share in zip(PAIRINGS, config.pairing_shares, strict=True):
             if self.partners is not None and share > 0 and not self.partners.can(name):
                 raise RecipeError(f"{name} pairs", "the training part has no sentence for them", f"set {name} to 0")
-        self.means = SpeakerMeans(examples, self.pool) if config.speaker_shift else None
+        self.voices = Voices(examples, self.pool) if config.voices else None
         self.counts = self._counts()
         self.sequences = bool(self.counts[self.pool].max() > 1)
         once = int(1 / (self.probabilities.max() * config.batch_size))  # batches until an utterance must come again
@@ -289,9 +289,9 @@ class BatchStream:
         copies = self._draw_copies(len(chosen), number)
         batch = collate(self.examples, acoustic, linguistic, pairing, copies)
         # Generators of their own: neither changes what the other does.
-        if self.means is not None:
-            share = self.config.speaker_shift or 0.0
-            shifts = self.means.shifts(chosen, share, np.random.default_rng([self.seed, 6, number]))
+        if self.voices is not None:
+            generator = np.random.default_rng([self.seed, 6, number])
+            shifts = self.voices.shifts(chosen, copies, self.config.voices or 0.0, generator)
             batch = replace(batch, frames=batch.frames + torch.from_numpy(shifts)[:, None, :])
         if self.config.mixup > 0:
             generator = np.random.default_rng([self.seed, 5, number])

@@ -154,10 +154,10 @@ class Recipe:
                     f"add [{modality}], or leave '{modality}' out of data.corpora.modalities",
                 )
         for stream in self.training.streams:
-            if isinstance(self.acoustic, HubAcousticConfig) and (stream.mixup or stream.speaker_shift):
+            if isinstance(self.acoustic, HubAcousticConfig) and (stream.mixup or stream.voices):
                 raise RecipeError(
-                    f"a stream with mixup or speaker_shift beside the encoder '{self.acoustic.encoder}'",
-                    "they mix clips that are one vector of functionals each",
+                    f"a stream with mixup or voices beside the encoder '{self.acoustic.encoder}'",
+                    "they change clips that are one vector of functionals each",
                     "leave them out",
                 )
         # The network's own checks, before hours of decoding; how many names there are does not matter to them.

@@ -204,11 +204,9 @@ def test_the_published_recipe_runs_with_other_encoders_under_its_names(
 
 
 def test_clips_that_are_sequences_are_not_mixed(public_recipe: Callable[..., Recipe]) -> None:
-    for key in ("mixup", "speaker_shift"):
+    for key in ("mixup", "voices"):
         streams = [{"kind": "acoustic", "batch_size": 8, key: 0.3}]
-        with pytest.raises(
-            RecipeError, match=r"a stream with mixup or speaker_shift beside the encoder .*; leave them out"
-        ):
+        with pytest.raises(RecipeError, match=r"a stream with mixup or voices beside the encoder .*; leave them out"):
             public_recipe(training={"steps": 2, "streams": streams})
 
 
