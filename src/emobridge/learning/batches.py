@@ -29,7 +29,6 @@ from emobridge.learning.voice_shift import Voices
 BATCHES_A_BLOCK = 8  # lengths are sorted within blocks of this many batches at least
 # Lengths as IEMOCAP's fill 97 % of a batch then, 65 % with 8; those of texts, a corpus a batch, 90 % and 47 %.
 LONGEST_BLOCK = 128
-WITH_OWN_TEXT = ("natural", "linguistic")  # kinds of streams
 CLEAN_SHARE = 0.4  # of the clips that a training with perturbed copies hears as they are
 
 
@@ -268,11 +267,9 @@ class BatchStream:
         self._block = lru_cache(maxsize=2)(self._draw_block)
 
     def _counts(self) -> NDArray[np.int64]:
-        """Return (N,) how much of a batch each utterance fills: vectors of sound, tokens where it has one at most."""
+        """Return (N,) how much of a batch each utterance fills: vectors of sound, tokens where nothing is heard."""
         heard = self.examples.frame_counts * int(self.config.kind != "linguistic")
-        if heard[self.pool].max() > 1 or self.config.kind not in WITH_OWN_TEXT:
-            return heard
-        return np.array([len(ids) for ids in self.examples.token_ids])
+        return heard if heard[self.pool].any() else np.array([len(ids) for ids in self.examples.token_ids])
 
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of this stream: the same for the same seed, whatever came before."""

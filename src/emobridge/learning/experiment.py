@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from emobridge.errors import RecipeError
-from emobridge.learning.batches import LONGEST_BLOCK, WITH_OWN_TEXT
+from emobridge.learning.batches import LONGEST_BLOCK
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
@@ -227,7 +227,7 @@ def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | No
     whole = hashlib.sha256(recipe.digest.encode())
     for encoder in prepared.public.values():
         whole.update(f"{encoder.fingerprint} in blocks of {LONGEST_BLOCK}".encode())
-    if any(stream.kind in WITH_OWN_TEXT for stream in recipe.training.streams):
+    if recipe.acoustic is None or any(stream.kind == "linguistic" for stream in recipe.training.streams):
         whole.update(f"texts in blocks of {LONGEST_BLOCK}".encode())
     if started is not None:
         whole.update(read_json(started / RUN)["digest"].encode())
