@@ -6,8 +6,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from emobridge.server.messages import Message, MessageError, packed, receive
 
@@ -19,6 +19,7 @@ PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_
 # One thread a graph and product: what works side by side are recordings.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+Started = TypeVar("Started")
 logger = logging.getLogger(__name__)
 
 
@@ -141,3 +142,17 @@ async def start_child(module: str, arguments: Sequence[str], most_bytes: int, is
         await child.stop()
         raise
     return child
+
+
+async def all_or_none(*starts: Coroutine[Any, Any, Started]) -> list[Started]:
+    """Return what all give; what the first to fail raises comes once the others have been cancelled and have ended.
+
+    A process that came up after its service had stopped would be nobody's, and uvloop waits for it when it closes.
+    """
+    tasks = [asyncio.create_task(start) for start in starts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from emobridge.errors import AudioError, EmobridgeError, one_line
-from emobridge.server.children import Child, ChildLost, start_child
+from emobridge.server.children import Child, ChildLost, all_or_none, start_child
 from emobridge.server.decoded import Decoded, Limit, Limits, Wanted
 from emobridge.server.messages import Message, ServiceFault, as_error
 
@@ -75,7 +75,7 @@ class Decoders:
         Raises:
             ChildLost: one does not start.
         """
-        for child in await asyncio.gather(*(self._new() for _ in range(self._count))):
+        for child in await all_or_none(*(self._new() for _ in range(self._count))):
             self._idle.put_nowait(child)
 
     async def stop(self) -> None:

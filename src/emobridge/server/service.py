@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client.metrics_core import Metric
 
 from emobridge.errors import EmobridgeError, SettingsError
-from emobridge.server.children import ChildLost
+from emobridge.server.children import ChildLost, all_or_none
 from emobridge.server.decoders import Decoders
 from emobridge.server.dispatch import Dispatcher, place_of
 from emobridge.server.jobs import STATES, JobStore
@@ -117,7 +117,7 @@ class Service:
 
     async def _bring_up(self) -> None:
         try:
-            await asyncio.gather(self.decoders.start(), self.model.start())
+            await all_or_none(self.decoders.start(), self.model.start())
         except (EmobridgeError, ChildLost) as error:
             given = f"the processes of the service do not start: {error}"
             self.failure = error if isinstance(error, EmobridgeError) else SettingsError(given)
