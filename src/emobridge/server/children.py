@@ -35,6 +35,9 @@ class ChildLost(Exception):  # noqa: N818
         self.how = how
 
 
+_running: "set[Child]" = set()
+
+
 class Child:
     """One process, and both ways to it. Make one with `start_child`.
 
@@ -49,6 +52,8 @@ class Child:
         self._to, self._from = process.stdin, process.stdout
         self._most_bytes = most_bytes
         self._is_killed = False
+        self._loop = asyncio.get_running_loop()
+        _running.add(self)
         self.greeting: dict[str, Any] = {}
 
     @property
@@ -102,10 +107,12 @@ class Child:
         """End it at once, and wait until it has."""
         self.kill()
         await self._process.wait()
+        _running.discard(self)
         self._to.close()
 
     async def _how(self) -> str:
         status = await self._process.wait()
+        _running.discard(self)
         return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
@@ -156,3 +163,13 @@ async def all_or_none(*starts: Coroutine[Any, Any, Started]) -> list[Started]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def end_all() -> None:
+    """End every other task of this loop and every process that it started; uvloop waits for them when it closes."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    here = asyncio.get_running_loop()
+    await asyncio.gather(*(child.stop() for child in [*_running] if child._loop is here))

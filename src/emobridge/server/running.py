@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from emobridge.errors import SettingsError
 from emobridge.server.about_api import PageFile, read_page
 from emobridge.server.app import build_app
+from emobridge.server.children import end_all
 from emobridge.server.gate import CONTENT_HEADERS
 from emobridge.server.problems import MEDIA_TYPE, Problem
 from emobridge.server.service import Service
@@ -111,6 +112,13 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and leave no process behind, however it ends."""
+        try:
+            await super().serve(sockets)
+        finally:
+            await end_all()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
