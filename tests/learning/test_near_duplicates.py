@@ -116,3 +116,13 @@ def test_texts_found_in_another_corpus_are_named_by_their_place() -> None:
     others = ["I have never seen this before!", "Nobody said a word about it."]
     assert texts_found_in(["Hello there, my old friend", "i have never seen this before", "Yeah."], others) == [1]
     assert texts_found_in([], others) == []
+
+
+WORDS = st.lists(st.sampled_from(["so", "what", "then", "I", "you", "never"]), min_size=2, max_size=7).map(" ".join)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(WORDS, max_size=8), st.lists(WORDS, max_size=8))
+def test_texts_are_found_in_others_as_pairs_across_both_are(texts: list[str], others: list[str]) -> None:
+    pairs = near_duplicate_texts([*texts, *others])
+    assert texts_found_in(texts, others) == sorted({i for i, j in pairs if i < len(texts) <= j})

@@ -10,9 +10,11 @@ never a duplicate.
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,22 +116,24 @@ def near_duplicate_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
     Raises:
         MissingExtraError: scikit-learn is not installed.
     """
-    normalised = [normalised_text(text) for text in texts]
-    long_enough = [index for index, text in enumerate(normalised) if len(text.split()) >= LEAST_WORDS]
-    if not long_enough:
-        return []
-    vectorizer = load_extra("sklearn.feature_extraction.text", "train").TfidfVectorizer
-    vectors = vectorizer(analyzer="char", ngram_range=(4, 4), dtype=np.float32).fit_transform(
-        normalised[index] for index in long_enough
-    )
+    vectors, places = _told_apart(texts)
     transposed = vectors.T.tocsc()
     pairs: set[tuple[int, int]] = set()
-    for start in range(0, len(long_enough), _BLOCK_ROWS):
+    for start in range(0, len(places), _BLOCK_ROWS):
         # Equal texts have a cosine of 1 up to rounding, so that they are found here too.
         cosines = (vectors[start : start + _BLOCK_ROWS] @ transposed).tocoo()
         near = cosines.data >= TEXT_COSINE
         pairs.update(_upper(start, cosines.row[near], cosines.col[near]))
-    return sorted((long_enough[first], long_enough[second]) for first, second in pairs)
+    return sorted((places[first], places[second]) for first, second in pairs)
+
+
+def _told_apart(texts: Sequence[str]) -> tuple[Any, list[int]]:
+    """Return the TF-IDF vectors, a sparse matrix, of the texts that are long enough, and their places in ``texts``."""
+    normalised = [normalised_text(text) for text in texts]
+    places = [index for index, text in enumerate(normalised) if len(text.split()) >= LEAST_WORDS]
+    vectorizer = load_extra("sklearn.feature_extraction.text", "train").TfidfVectorizer
+    vectors = vectorizer(analyzer="char", ngram_range=(4, 4), dtype=np.float32)
+    return vectors.fit_transform([normalised[index] for index in places] or ["none at all"])[: len(places)], places
 
 
 @dataclass(frozen=True)
@@ -190,8 +194,14 @@ def texts_found_in(texts: Sequence[str], others: Sequence[str]) -> list[int]:
     For a mixture of corpora: two corpora of one television series hold the same scenes, so that the training texts of
     one can be the test texts of the other.
     """
-    pairs = near_duplicate_texts([*texts, *others])
-    return sorted({first for first, second in pairs if first < len(texts) <= second})
+    vectors, places = _told_apart([*texts, *others])
+    own = bisect_left(places, len(texts))
+    transposed = vectors[own:].T.tocsc()
+    found: list[int] = []
+    for start in range(0, own, _BLOCK_ROWS):
+        cosines = (vectors[start : min(start + _BLOCK_ROWS, own)] @ transposed).tocoo()
+        found += np.unique(start + cosines.row[cosines.data >= TEXT_COSINE]).tolist()
+    return [places[index] for index in found]
 
 
 def _upper(start: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -305,11 +306,17 @@ def _without_test_texts(examples: Examples, parts: Parts) -> Parts:
         keep = np.ones(len(rows), bool)
         for number in np.unique(examples.corpora[rows[read[rows]]]):
             mine = np.flatnonzero(read[rows] & (examples.corpora[rows] == number))
-            texts = [examples.utterances[row].text or "" for row in rows[mine]]
-            others = [examples.utterances[row].text or "" for row in tested[examples.corpora[tested] != number]]
-            keep[mine[texts_found_in(texts, others)]] = False
+            texts = (examples.utterances[row].text or "" for row in rows[mine])
+            others = (examples.utterances[row].text or "" for row in tested[examples.corpora[tested] != number])
+            keep[mine[list(_found_in(tuple(texts), tuple(others)))]] = False
         kept[name] = rows[keep]
     return replace(parts, **kept)
+
+
+@lru_cache(maxsize=64)
+def _found_in(texts: tuple[str, ...], others: tuple[str, ...]) -> tuple[int, ...]:
+    # The folds of a mixture mostly share their texts, and a comparison takes seconds.
+    return tuple(texts_found_in(texts, others))
 
 
 def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pairs:
