@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -245,15 +246,34 @@ def test_a_file_name_that_is_no_utf_8_is_written_as_text(
     assert "b\ufffd.wav" in output.replace("\n", "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_is_one_line_and_status_1(toy_bundle: Path, folder: Path) -> None:
+def emobridge_in_a_process(*arguments: object, unbuffered: bool = False, **streams: Any) -> subprocess.Popen[str]:
     start = "from emobridge.cli import main; main()"
-    command = [sys.executable, "-c", start, "predict", folder / "b.wav", "--model", toy_bundle]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1" if unbuffered else ""}
+    command = [sys.executable, "-c", start, *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **streams)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("what", ["predict", "models", "--version"])
+def test_a_full_disk_is_one_line_and_status_1(toy_bundle: Path, folder: Path, what: str, unbuffered: bool) -> None:
+    arguments = {"predict": ["predict", folder / "b.wav", "--model", toy_bundle], "models": ["models", toy_bundle]}
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("emobridge: ")
-    assert done.stderr.count("\n") == 1
+        done = emobridge_in_a_process(*arguments.get(what, [what]), unbuffered=unbuffered, stdout=full)
+        _, told = done.communicate()
+    assert (done.returncode, told.count("\n")) == (1, 1), told
+    assert told.startswith("emobridge: ")
+    assert "space" in told
+
+
+def test_output_that_nobody_reads_ends_without_a_word(toy_bundle: Path, folder: Path) -> None:
+    done = emobridge_in_a_process("predict", folder / "b.wav", "--model", toy_bundle, stdout=subprocess.PIPE)
+    assert done.stdout is not None
+    done.stdout.close()
+    assert done.stderr is not None
+    with done.stderr:
+        assert done.stderr.read() == ""
+    assert done.wait() == 1
 
 
 def test_an_interruption_is_status_130(run: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ interrupted.
 import os
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -136,15 +137,28 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line and exit."""
     try:
-        app(prog_name="emobridge")
+        try:
+            app(prog_name="emobridge")
+        finally:
+            sys.stdout.flush()  # while what cannot be written can still be told
     except EmobridgeError as error:
         print(f"emobridge: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # nobody reads on
+        _drop_output()
+        sys.exit(1)
     except OSError as error:  # a full disk, say: nothing that another input would change
         print(f"emobridge: {one_line(str(error))}; check the disk's space and permissions", file=sys.stderr)
+        _drop_output()
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _drop_output() -> None:
+    # What could not be written stays in the buffer, and the interpreter would fail on it once more as it ends.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_version(wanted: bool) -> None:
