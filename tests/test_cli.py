@@ -276,6 +276,14 @@ def test_output_that_nobody_reads_ends_without_a_word(toy_bundle: Path, folder: 
     assert done.wait() == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell that closes a stream")
+def test_an_output_that_is_closed_from_the_start_is_no_failure() -> None:
+    start = "from emobridge.cli import main; main()"
+    shell = ["sh", "-c", 'exec "$0" -c "$1" --version >&-', sys.executable, start]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_interruption_is_status_130(run: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

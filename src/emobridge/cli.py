@@ -140,7 +140,8 @@ def main() -> None:
         try:
             app(prog_name="emobridge")
         finally:
-            sys.stdout.flush()  # while what cannot be written can still be told
+            if sys.stdout:  # none where it was closed before the start
+                sys.stdout.flush()  # while what cannot be written can still be told
     except EmobridgeError as error:
         print(f"emobridge: {error}", file=sys.stderr)
         sys.exit(1)
