@@ -158,7 +158,7 @@ def main() -> None:
 
 def _drop_output() -> None:
     # What could not be written stays in the buffer, and the interpreter would fail on it once more as it ends.
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # there may be no output, or none with a file behind it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
