@@ -21,6 +21,8 @@ from emobridge import cli, progress
 from emobridge.results import Result
 from emobridge.version import __version__
 
+START = "from emobridge.cli import main; main()"
+
 
 @pytest.fixture
 def run(
@@ -247,9 +249,8 @@ def test_a_file_name_that_is_no_utf_8_is_written_as_text(
 
 
 def emobridge_in_a_process(*arguments: object, unbuffered: bool = False, **streams: Any) -> subprocess.Popen[str]:
-    start = "from emobridge.cli import main; main()"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1" if unbuffered else ""}
-    command = [sys.executable, "-c", start, *map(str, arguments)]
+    command = [sys.executable, "-c", START, *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **streams)
 
 
@@ -278,8 +279,7 @@ def test_output_that_nobody_reads_ends_without_a_word(toy_bundle: Path, folder: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell that closes a stream")
 def test_an_output_that_is_closed_from_the_start_is_no_failure() -> None:
-    start = "from emobridge.cli import main; main()"
-    shell = ["sh", "-c", 'exec "$0" -c "$1" --version >&-', sys.executable, start]
+    shell = ["sh", "-c", 'exec "$0" -c "$1" --version >&-', sys.executable, START]
     done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,21 +1,23 @@
 """Laws of starting together: all are there, or none is left."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from emobridge.server.children import ChildLost, all_or_none
 
 
-def test_where_one_start_fails_the_others_are_over_when_it_is_told() -> None:
-    ended: list[str] = []
+async def slow(name: object, ended: list[object]) -> None:
+    try:
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0.01)  # a process takes time to end
+        ended.append(name)
 
-    async def slow(name: str) -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0.01)  # a process takes time to end
-            ended.append(name)
+
+def test_where_one_start_fails_the_others_are_over_when_it_is_told() -> None:
+    ended: list[Any] = []
 
     async def failing() -> None:
         await asyncio.sleep(0.01)
@@ -23,7 +25,7 @@ def test_where_one_start_fails_the_others_are_over_when_it_is_told() -> None:
 
     async def together() -> None:
         with pytest.raises(ChildLost, match="status 1"):
-            await all_or_none(slow("one"), failing(), all_or_none(slow("two"), slow("three")))
+            await all_or_none(slow("one", ended), failing(), all_or_none(slow("two", ended), slow("three", ended)))
         assert sorted(ended) == ["one", "three", "two"]
         assert len(asyncio.all_tasks()) == 1
 
@@ -31,16 +33,10 @@ def test_where_one_start_fails_the_others_are_over_when_it_is_told() -> None:
 
 
 def test_a_start_that_is_cancelled_is_over_with_all_its_parts() -> None:
-    ended: list[int] = []
-
-    async def slow(number: int) -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.append(number)
+    ended: list[Any] = []
 
     async def cancelled() -> None:
-        start = asyncio.create_task(all_or_none(*map(slow, range(3))))
+        start = asyncio.create_task(all_or_none(*(slow(number, ended) for number in range(3))))
         await asyncio.sleep(0.01)
         start.cancel()
         with pytest.raises(asyncio.CancelledError):

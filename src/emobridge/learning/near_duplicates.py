@@ -117,13 +117,7 @@ def near_duplicate_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
         MissingExtraError: scikit-learn is not installed.
     """
     vectors, places = _told_apart(texts)
-    transposed = vectors.T.tocsc()
-    pairs: set[tuple[int, int]] = set()
-    for start in range(0, len(places), _BLOCK_ROWS):
-        # Equal texts have a cosine of 1 up to rounding, so that they are found here too.
-        cosines = (vectors[start : start + _BLOCK_ROWS] @ transposed).tocoo()
-        near = cosines.data >= TEXT_COSINE
-        pairs.update(_upper(start, cosines.row[near], cosines.col[near]))
+    pairs = (pair for rows, columns in _near(vectors, vectors) for pair in _upper(0, rows, columns))
     return sorted((places[first], places[second]) for first, second in pairs)
 
 
@@ -134,6 +128,16 @@ def _told_apart(texts: Sequence[str]) -> tuple[Any, list[int]]:
     vectorizer = load_extra("sklearn.feature_extraction.text", "train").TfidfVectorizer
     vectors = vectorizer(analyzer="char", ngram_range=(4, 4), dtype=np.float32)
     return vectors.fit_transform([normalised[index] for index in places] or ["none at all"])[: len(places)], places
+
+
+def _near(vectors: Any, others: Any) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield, block by block, the rows of ``vectors`` and the rows of ``others`` that nearly equal each other."""
+    transposed = others.T.tocsc()
+    for start in range(0, vectors.shape[0], _BLOCK_ROWS):
+        # Equal texts have a cosine of 1 up to rounding, so that they are found here too.
+        cosines = (vectors[start : start + _BLOCK_ROWS] @ transposed).tocoo()
+        near = cosines.data >= TEXT_COSINE
+        yield start + cosines.row[near], cosines.col[near]
 
 
 @dataclass(frozen=True)
@@ -196,12 +200,8 @@ def texts_found_in(texts: Sequence[str], others: Sequence[str]) -> list[int]:
     """
     vectors, places = _told_apart([*texts, *others])
     own = bisect_left(places, len(texts))
-    transposed = vectors[own:].T.tocsc()
-    found: list[int] = []
-    for start in range(0, own, _BLOCK_ROWS):
-        cosines = (vectors[start : min(start + _BLOCK_ROWS, own)] @ transposed).tocoo()
-        found += np.unique(start + cosines.row[cosines.data >= TEXT_COSINE]).tolist()
-    return [places[index] for index in found]
+    found = {row for rows, _ in _near(vectors[:own], vectors[own:]) for row in rows.tolist()}
+    return [places[row] for row in sorted(found)]
 
 
 def _upper(start: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
