@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from emobridge.errors import BundleError
+from emobridge.learning.ensemble import FusionEnsemble
 from emobridge.learning.features import Examples
 from emobridge.learning.model import FusionModel
 from emobridge.learning.storage import replacing
@@ -60,7 +61,7 @@ class Domain(nn.Module):
 class FusionWithDistance(nn.Module):
     """A fusion model whose third output is the distance of what it hears from what it learned from."""
 
-    def __init__(self, fusion: FusionModel, domain: Domain) -> None:
+    def __init__(self, fusion: FusionModel | FusionEnsemble, domain: Domain) -> None:
         super().__init__()
         self.fusion = fusion
         self.domain = domain

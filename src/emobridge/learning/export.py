@@ -29,7 +29,7 @@ from emobridge.bundle import (
 )
 from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import OutputError
-from emobridge.labels import views_of
+from emobridge.labels import MODALITIES, views_of
 from emobridge.learning.compact import AgainstVoice, CompactEncoder
 from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.learning.evaluation.predictions import Predictions
@@ -49,7 +49,7 @@ from emobridge.registry import load_extra
 from emobridge.version import __version__
 
 OPSET = 17
-LARGE_WEIGHTS = 65_536
+LARGE_WEIGHTS = 16_384  # smaller ones are not worth the rounding
 WINDOW_S = 4.0  # recordings are cut into windows of about the length of the training clips
 
 
@@ -163,11 +163,11 @@ def _write_graphs(
     if isinstance(system.acoustic, CompactEncoder):
         settings = FunctionalsSettings()
         frames, mask = torch.randn(2, 3, settings.width), torch.ones(2, 3, dtype=torch.bool)
-        given = (frames, mask, torch.zeros(2, system.acoustic.config.width))
+        given = (frames, mask, torch.zeros(2, system.acoustic.dimension))
         export_graph(AgainstVoice(system.acoustic), given, folder / "acoustic.onnx", ACOUSTIC_AXES)
         halve(folder / "acoustic.onnx")
         fingerprint = _fingerprint(folder / "acoustic.onnx", settings.to_dict())
-        acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.config.width, fingerprint, settings)
+        acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.dimension, fingerprint, settings)
     if isinstance(system.linguistic, MinilmEncoder):
         ids = torch.ones(2, 9, dtype=torch.int64)
         full = folder / "linguistic-float.onnx"
@@ -180,6 +180,7 @@ def _write_graphs(
             "minilm", "linguistic.onnx", "tokenizer.json", system.linguistic.dimension, fingerprint
         )
     export_fusion(system, folder / "fusion.onnx", domain)
+    halve(folder / "fusion.onnx")
     return EncoderConfigs(acoustic, linguistic)
 
 
@@ -212,6 +213,13 @@ def export_graph(module: nn.Module, example: tuple[Tensor | None, ...], path: Pa
         )
 
 
+def flat_layers(system: EmotionSystem) -> tuple[int, int]:
+    """Return how many vectors of an acoustic and of a linguistic encoder stand side by side at one moment."""
+    config = system.config.fusion
+    own = system.acoustic.members if isinstance(system.acoustic, CompactEncoder) else config.acoustic_layers
+    return own, config.linguistic_layers
+
+
 class FromFlatLayers(nn.Module):
     """A fusion network that takes several layers of an encoder side by side, as encoders give them.
 
@@ -223,9 +231,10 @@ class FromFlatLayers(nn.Module):
     def __init__(self, fusion: nn.Module, system: EmotionSystem) -> None:
         super().__init__()
         self.fusion = fusion
+        acoustic, linguistic = flat_layers(system)
         config = system.config.fusion
-        self.acoustic = GivenVectors(VectorShape(config.acoustic_dimension or 1, config.acoustic_layers))
-        self.linguistic = GivenVectors(VectorShape(config.linguistic_dimension or 1, config.linguistic_layers))
+        self.acoustic = GivenVectors(VectorShape(config.acoustic_dimension or 1, acoustic))
+        self.linguistic = GivenVectors(VectorShape(config.linguistic_dimension or 1, linguistic))
 
     def forward(
         self,
@@ -252,11 +261,8 @@ def export_fusion(system: EmotionSystem, path: Path, domain: Domain | None = Non
     config = system.config.fusion
     inputs: Axes = {}
     example: list[Tensor | None] = []
-    sizes = {
-        "acoustic": (config.acoustic_dimension, config.acoustic_layers),
-        "linguistic": (config.linguistic_dimension, config.linguistic_layers),
-    }
-    for name, (dimension, layers) in sizes.items():
+    sizes = (config.acoustic_dimension, config.linguistic_dimension)
+    for name, dimension, layers in zip(MODALITIES, sizes, flat_layers(system), strict=True):
         if dimension is None:
             example += [None, None]
             continue

@@ -46,6 +46,7 @@ class FusionConfig:
             ``statistics`` (weighted mean and standard deviation under learned weights).
         timeline: ``common`` (both modalities read at the same moments) or ``padded`` (frame j beside token j).
         acoustic_layers, linguistic_layers: layers that an encoder gives; above 1 they are summed with learned weights.
+        members: networks of this shape side by side, whose answers are averaged (`ensemble`).
     """
 
     categories: tuple[str, ...]
@@ -63,12 +64,14 @@ class FusionConfig:
     timeline: TimeLine = "common"
     acoustic_layers: int = 1
     linguistic_layers: int = 1
+    members: int = 1
 
     def __post_init__(self) -> None:
         for name, kind in (("fusion", Fusion), ("pooling", Pooling), ("timeline", TimeLine)):
             given, valid = getattr(self, name), get_args(kind)
             _require(given in valid, f"{name} is '{given}'", f"valid: {', '.join(valid)}", nearest(str(given), valid))
-        for name in ("width", "heads", "bridge_tokens", "feed_forward", "acoustic_layers", "linguistic_layers"):
+        whole = ("width", "heads", "bridge_tokens", "feed_forward", "acoustic_layers", "linguistic_layers", "members")
+        for name in whole:
             _require_whole(name, getattr(self, name), lowest=1)
         _require_whole("refinement_layers", self.refinement_layers, lowest=0)
         for name in ("acoustic_dimension", "linguistic_dimension"):

@@ -57,6 +57,8 @@ class ModelConfig:
         width: the one dial for size.
         heads, bridge_tokens, feed_forward: derived unless given.
         refinement_layers, dropout, pooling, timeline: see `FusionConfig`.
+        members: networks side by side, each with an acoustic layer of its own where that is trained here, which learn
+            from different items of a batch and whose answers are averaged; left out: 1.
     """
 
     fusion: Fusion = "bridge"
@@ -68,6 +70,11 @@ class ModelConfig:
     dropout: float = 0.2
     pooling: Pooling = "mean"
     timeline: TimeLine = "common"
+    members: PositiveInt | None = None
+
+    def __post_init__(self) -> None:
+        if self.members == 1:  # said or left out: the same recipe, of the same digest
+            object.__setattr__(self, "members", None)
 
 
 @dataclass(frozen=True)

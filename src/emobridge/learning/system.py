@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from emobridge.labels import PRESENCES
 from emobridge.learning.batches import Batch
 from emobridge.learning.compact import CompactConfig, CompactEncoder
+from emobridge.learning.ensemble import FusionEnsemble
 from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.model import FusionConfig, FusionModel
@@ -63,7 +64,7 @@ class EmotionSystem(nn.Module):
             self.acoustic = (
                 GivenVectors(config.acoustic)
                 if isinstance(config.acoustic, VectorShape)
-                else CompactEncoder(config.acoustic)
+                else CompactEncoder(config.acoustic, config.fusion.members)
             )
         if config.linguistic is not None:
             self.linguistic = (
@@ -71,7 +72,7 @@ class EmotionSystem(nn.Module):
                 if isinstance(config.linguistic, VectorShape)
                 else MinilmEncoder(config.linguistic)
             )
-        self.fusion = FusionModel(config.fusion)
+        self.fusion = FusionModel(config.fusion) if config.fusion.members == 1 else FusionEnsemble(config.fusion)
 
     @property
     def presences(self) -> tuple[str, ...]:
