@@ -66,6 +66,18 @@ def test_sound_without_speech_has_no_emotion_unless_words_are_there(
     assert read.probabilities == alone.probabilities
 
 
+@pytest.mark.parametrize(
+    ("typeset", "typed"),
+    [
+        ("It’s over, and I’m so happy!", "It's over, and I'm so happy!"),
+        ("“Leave me alone” – that’s all he said…", '"Leave me alone" - that\'s all he said...'),
+    ],
+)
+def test_words_are_read_alike_however_they_are_typed(predictor: Predictor, typeset: str, typed: str) -> None:
+    (one,), (other,) = (predictor.predict(None, text).segments for text in (typeset, typed))
+    assert (one.probabilities, one.dimensions) == (other.probabilities, other.dimensions)
+
+
 def test_what_abstains_is_left_out_of_the_summary(predictor: Predictor, speech_like: Callable[..., Sound]) -> None:
     noise = (0.1 * np.random.default_rng(0).standard_normal(4 * RATE_HZ)).astype(np.float32)
     sound = np.concatenate([speech_like(4.0), noise, speech_like(4.0)])

@@ -50,7 +50,7 @@ class Domain(nn.Module):
         """Return the Mahalanobis distance (B,) within `DIRECTIONS`, divided by their root; 0 where nothing is heard.
 
         Args:
-            vectors: (B, T, D), or (B, layers, T, D), whose layers are averaged.
+            vectors: (B, T, D), or (B, layers, T, D), whose layers, or members, are averaged.
             mask: (B, T), True = real.
         """
         whitened = (pool(vectors, mask) - self.mean) @ self.whitening
