@@ -223,7 +223,7 @@ Relative = Annotated[
     bool,
     typer.Option(
         "--relative",
-        help="Hear each speaker against their own mean so far: better where moods change, wrong about a single one.",
+        help="Hear each speaker against their own mean so far: may help where moods change, wrong about a single one.",
     ),
 ]
 

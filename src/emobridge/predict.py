@@ -83,7 +83,7 @@ class Predictor:
             channel: the channel to hear, counted from 1; None mixes them down.
             progress: called now and then with the seconds done and the seconds in all.
             heard: called with segments as they become final, each once; in order of time within a channel.
-            relative: hear each speaker against the mean of what was heard of them before (`voices`): far better where
+            relative: hear each speaker against the mean of what was heard of them before (`voices`): may help where
                 moods change, and wrong about who is in one mood throughout. Whoever is not told apart is one speaker.
 
         Raises:
