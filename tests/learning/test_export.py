@@ -30,7 +30,6 @@ from emobridge.learning.system import EmotionSystem
 from emobridge.runtime import Runtime
 
 SAME = 1e-4  # between the network and its graphs
-HALF = 1e-3  # where large weights have 16 bits
 INT8 = 0.05  # between probabilities or dimensions from the linguistic encoder and from its int8 graph
 
 
@@ -76,13 +75,13 @@ def test_the_acoustic_graph_is_the_encoder_at_any_length(
     with torch.inference_mode():
         vectors, vector_mask = system.acoustic(*given)
     np.testing.assert_array_equal(found["vector_mask"], vector_mask)
-    assert_allclose(found["vectors"], vectors, atol=HALF)
+    assert_allclose(found["vectors"], vectors, atol=SAME)
     voice = random.standard_normal((len(lengths), width)).astype(np.float32)
     against = graph.run({"frames": frames, "mask": mask, "voice": voice})
     with torch.inference_mode():
         shifted, _, projected = AgainstVoice(system.acoustic)(*given, torch.from_numpy(voice))
-    assert_allclose(against["vectors"], shifted, atol=HALF)
-    assert_allclose(against["projected"], projected, atol=10 * HALF)
+    assert_allclose(against["vectors"], shifted, atol=SAME)
+    assert_allclose(against["projected"], projected, atol=10 * SAME)
     assert_allclose(against["projected"], found["projected"], atol=0)
 
 

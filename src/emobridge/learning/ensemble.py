@@ -22,25 +22,16 @@ class FusionEnsemble(nn.Module):
         self.config = config
         self.members = nn.ModuleList(FusionModel(config) for _ in range(config.members))
 
-    def forward(
-        self,
-        acoustic: Tensor | None,
-        acoustic_mask: Tensor | None,
-        linguistic: Tensor | None,
-        linguistic_mask: Tensor | None,
-        token_positions: Tensor | None,
-        presence: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, acoustic: Tensor | None, *others: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits (B, C) and dimensions (B, K) in [0, 1]: means over the members, or one member's in training.
 
         Args as for `FusionModel.forward`, but ``acoustic`` may hold a vector for each member, (B, members, T_a, D_a),
         where `FusionConfig.acoustic_layers` is 1.
         """
-        given = (acoustic, acoustic_mask, linguistic, linguistic_mask, token_positions, presence)
         if self.training:
-            judged = in_turn(len(self.members), self._judge, *given)
+            judged = in_turn(len(self.members), self._judge, acoustic, *others)
         else:
-            each = [self._judge(number, self._own(acoustic, number), *given[1:]) for number in range(len(self.members))]
+            each = [self._judge(number, self._own(acoustic, number), *others) for number in range(len(self.members))]
             judged = torch.stack(each).mean(dim=0)
         categories = len(self.config.categories)
         return judged[:, :categories], judged[:, categories:]

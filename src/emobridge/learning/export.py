@@ -49,7 +49,8 @@ from emobridge.registry import load_extra
 from emobridge.version import __version__
 
 OPSET = 17
-LARGE_WEIGHTS = 16_384  # smaller ones are not worth the rounding
+LARGE_WEIGHTS = 65_536
+LARGE_IN_FUSION = 16_384  # its layers are smaller, and several members have many
 WINDOW_S = 4.0  # recordings are cut into windows of about the length of the training clips
 
 
@@ -180,7 +181,7 @@ def _write_graphs(
             "minilm", "linguistic.onnx", "tokenizer.json", system.linguistic.dimension, fingerprint
         )
     export_fusion(system, folder / "fusion.onnx", domain)
-    halve(folder / "fusion.onnx")
+    halve(folder / "fusion.onnx", LARGE_IN_FUSION)
     return EncoderConfigs(acoustic, linguistic)
 
 
@@ -284,13 +285,13 @@ def export_fusion(system: EmotionSystem, path: Path, domain: Domain | None = Non
     export_graph(FromFlatLayers(fusion, system), given, path, (inputs, outputs))
 
 
-def halve(path: Path) -> None:
-    """Store the large weights of a graph in 16 bits, in place; it still computes in 32."""
+def halve(path: Path, large: int = LARGE_WEIGHTS) -> None:
+    """Store weights of ``large`` numbers and more of a graph in 16 bits, in place; it still computes in 32."""
     onnx = load_extra("onnx", "train")
     model = onnx.load(path)
     for weights in list(model.graph.initializer):
         values = onnx.numpy_helper.to_array(weights)
-        if values.dtype == np.float32 and values.size >= LARGE_WEIGHTS:
+        if values.dtype == np.float32 and values.size >= large:
             model.graph.initializer.remove(weights)
             model.graph.initializer.append(
                 onnx.numpy_helper.from_array(values.astype(np.float16), f"{weights.name}.half")

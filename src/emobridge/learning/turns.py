@@ -23,5 +23,5 @@ def in_turn(members: int, judge: Callable[..., Tensor], *given: Tensor | None) -
     judged = torch.cat(
         [judge(number, *(None if one is None else one[number::members] for one in given)) for number in turns]
     )
-    order = torch.cat([torch.arange(number, count, members, device=judged.device) for number in turns])
-    return judged[order.argsort()]
+    by_member = (torch.arange(count, device=judged.device) % members).argsort(stable=True)
+    return judged[by_member.argsort()]
