@@ -36,8 +36,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     in_learning(
-        "attention moments model turns ensemble losses modality_masking compact minilm hub_checkpoints frozen_layers "
-        "disentangled streamlined hub_graphs precisions hub_encoders hub_speech hub_text system weak_teaching"
+        "attention moments heeding model turns ensemble losses modality_masking compact minilm hub_checkpoints "
+        "frozen_layers disentangled streamlined hub_graphs precisions hub_encoders hub_speech hub_text system "
+        "weak_teaching"
     ),
     in_learning("training evaluation domain teaching"),
     in_learning(

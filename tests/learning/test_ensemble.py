@@ -164,7 +164,7 @@ def test_a_bundle_says_what_the_members_say(
     toy_values: Callable[..., dict[str, Any]], toy_table: Path, tmp_path: Path
 ) -> None:
     values = toy_values(("acoustic", "linguistic"))
-    values["model"]["members"] = MEMBERS
+    values["model"] |= {"members": MEMBERS, "discount_neutral_words": True}
     values["training"] |= {"steps": 3, "checkpoint_steps": 3}
     recipe = parse_recipe(values)
     train(recipe, None, tmp_path / "run")

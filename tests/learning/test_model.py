@@ -78,6 +78,7 @@ def read(modalities: list[Modality], timeline: TimeLine) -> tuple[list[tuple[Ten
         ({"acoustic_dimension": None, "linguistic_dimension": None}, "both encoders are (None, None)"),
         ({"dropout": 1.0}, "dropout is 1.0; valid: 0 to below 1"),
         ({"categories": ("happy",)}, "categories are ['happy']"),
+        ({"discount_neutral_words": True}, "with discount_neutral_words; 'neutral' among the categories; leave it out"),
         ({"categories": (), "dimensions": ()}, "two or more categories"),
     ],
 )

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 from emobridge.errors import RecipeError, nearest
 from emobridge.learning.attention import BridgeAttention, MultiHeadAttention, SelfAttentionLayer, attention_mask
+from emobridge.learning.heeding import heeded
 from emobridge.learning.moments import Modality, Place, TimeLine, common_time_line
+from emobridge.learning.partners import EMOTIONLESS
 
 Fusion = Literal["bridge_crossed", "bridge", "cross", "concat", "recurrent"]
 Pooling = Literal["mean", "attention", "statistics"]
@@ -47,6 +49,8 @@ class FusionConfig:
         timeline: ``common`` (both modalities read at the same moments) or ``padded`` (frame j beside token j).
         acoustic_layers, linguistic_layers: layers that an encoder gives; above 1 they are summed with learned weights.
         members: networks of this shape side by side, whose answers are averaged (`ensemble`).
+        discount_neutral_words: beside sound, words move the categories as far as they speak of feelings (`heeding`); in
+            training they count in full.
     """
 
     categories: tuple[str, ...]
@@ -65,6 +69,7 @@ class FusionConfig:
     acoustic_layers: int = 1
     linguistic_layers: int = 1
     members: int = 1
+    discount_neutral_words: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in (("fusion", Fusion), ("pooling", Pooling), ("timeline", TimeLine)):
@@ -83,6 +88,10 @@ class FusionConfig:
         _require(self.width % self.heads == 0, f"width is {self.width}", multiples, "change width or heads")
         _require(0.0 <= self.dropout < 1.0, f"dropout is {self.dropout}", "valid: 0 to below 1", "take 0.1 to 0.3")
         predicted = f"categories are {list(self.categories)}, dimensions are {list(self.dimensions)}"
+        if self.discount_neutral_words and self.categories:
+            holds = EMOTIONLESS in self.categories
+            needed = f"'{EMOTIONLESS}' among the categories"
+            _require(holds, f"{predicted}, with discount_neutral_words", needed, "leave it out, or add it")
         holds = len(self.categories) > 1 or (not self.categories and len(self.dimensions) > 0)
         _require(holds, predicted, "two or more categories, some dimension, or both", "name what is to be predicted")
 
@@ -349,6 +358,16 @@ class FusionModel(nn.Module):
                 refined = self.refinements[MODALITIES[index]](vectors, kept)
                 modalities.append(Modality(refined, kept, kept.any(dim=1), positions))
         assert len(modalities) == len(self.refinements), "each modality of the configuration needs its inputs"
+        logits, dimensions = self._judge(modalities)
+        if self.config.discount_neutral_words and not self.training and len(modalities) == 2:
+            sound, words = modalities
+            heard, read = (self._judge(pair)[0] for pair in ((sound, words.hidden()), (sound.hidden(), words)))
+            weighed = heeded(heard, read, logits, self.config.categories) if self.config.categories else logits
+            logits = torch.where((sound.present & words.present)[:, None], weighed, logits)
+        return logits, dimensions
+
+    def _judge(self, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
+        """Return logits (B, C) and dimensions (B, K) of refined modalities."""
         anything = torch.stack([modality.present for modality in modalities]).any(dim=0)
         fused = torch.where(anything[:, None], self.fusion(modalities), self.nothing)
         logits = fused[:, :0] if self.category_head is None else self.category_head(fused)

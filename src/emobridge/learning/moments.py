@@ -1,7 +1,7 @@
 """Two modalities at the same moments of an utterance: which vector of each is read at each step of one time line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -60,6 +60,10 @@ class Modality:
     mask: Tensor
     present: Tensor
     positions: Tensor | None = None
+
+    def hidden(self) -> "Modality":
+        """Return it as one that no item has."""
+        return replace(self, mask=torch.zeros_like(self.mask), present=torch.zeros_like(self.present))
 
     def at(self, steps: Tensor, total: Tensor, timeline: TimeLine) -> Place:
         """Return its place on ``steps`` (S,) of a line of ``total`` (B,) real steps."""

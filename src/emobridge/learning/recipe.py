@@ -27,6 +27,7 @@ from emobridge.learning.modality_masking import ModalityMasking
 from emobridge.learning.model import Fusion, FusionConfig, Pooling
 from emobridge.learning.moments import TimeLine
 from emobridge.learning.overrides import override, toml_value
+from emobridge.learning.partners import EMOTIONLESS
 from emobridge.learning.teaching import TeachingConfig
 from emobridge.learning.training.loop import LossConfig, TrainingConfig
 
@@ -59,6 +60,7 @@ class ModelConfig:
         refinement_layers, dropout, pooling, timeline: see `FusionConfig`.
         members: networks side by side, each with an acoustic layer of its own where that is trained here, which learn
             from different items of a batch and whose answers are averaged; left out: 1.
+        discount_neutral_words: beside sound, words move the categories as far as they speak of feelings; left out: not.
     """
 
     fusion: Fusion = "bridge"
@@ -71,10 +73,12 @@ class ModelConfig:
     pooling: Pooling = "mean"
     timeline: TimeLine = "common"
     members: PositiveInt | None = None
+    discount_neutral_words: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.members == 1:  # said or left out: the same recipe, of the same digest
-            object.__setattr__(self, "members", None)
+        for name, default in (("members", 1), ("discount_neutral_words", False)):
+            if getattr(self, name) == default:  # said or left out: the same recipe, of the same digest
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ class Recipe:
                     "leave them out",
                 )
         # The network's own checks, before hours of decoding; how many names there are does not matter to them.
-        self.fusion_config(("one", "other"), ("dimension",))
+        self.fusion_config((EMOTIONLESS, "other"), ("dimension",))
 
     @property
     def modalities(self) -> tuple[str, ...]:
