@@ -78,6 +78,24 @@ def test_words_are_read_alike_however_they_are_typed(predictor: Predictor, types
     assert (one.probabilities, one.dimensions) == (other.probabilities, other.dimensions)
 
 
+@pytest.mark.parametrize("plain", ["She put the book on the table.", "It is on the second floor.", "See you there."])
+def test_neutral_words_leave_the_answer_to_the_voice_and_feeling_words_move_it(
+    predictor: Predictor, speech_like: Callable[..., Sound], plain: str
+) -> None:
+    for seed in range(3):
+        sound = (speech_like(4.0, seed=seed), RATE_HZ)
+        texts = (None, "", plain, "I hate you, get out of my house!")
+        alone, empty, neutral, feeling = (predictor.predict(sound, text).segments[0] for text in texts)
+        assert empty == alone
+        moved = [_farthest(segment, alone) for segment in (neutral, feeling)]
+        assert moved[0] < 0.1 < moved[1]
+        assert neutral.category == alone.category
+
+
+def _farthest(one: Segment, other: Segment) -> float:
+    return max(abs(one.probabilities[name] - other.probabilities[name]) for name in one.probabilities)
+
+
 def test_what_abstains_is_left_out_of_the_summary(predictor: Predictor, speech_like: Callable[..., Sound]) -> None:
     noise = (0.1 * np.random.default_rng(0).standard_normal(4 * RATE_HZ)).astype(np.float32)
     sound = np.concatenate([speech_like(4.0), noise, speech_like(4.0)])
