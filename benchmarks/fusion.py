@@ -36,8 +36,9 @@ NOTE = (
     "Emotional clips of speakers that were never heard, each with written sentences that were never read. *Matching*: "
     "a sentence of the clip's category; *contradicting*: of another emotion; *irrelevant*: a neutral one. Accuracy = "
     "share of clips whose answer is the clip's category, among all categories; of text alone, that of the matching "
-    "sentence. Confidence = mean probability of the answer. Clips and sentences were never one utterance: this shows "
-    "what fusion does with agreement and conflict, not how well it understands people."
+    "sentence. Confidence = mean probability of the answer. Neutral clips stand apart: neutral sentences match them. "
+    "Clips and sentences were never one utterance: this shows what fusion does with agreement and conflict, not how "
+    "well it understands people."
 )
 FIGURES = {
     "matching_gain": "accuracy, matching text minus speech alone",
@@ -48,6 +49,11 @@ FIGURES = {
     "stays": "where speech and contradicting text disagree: the answer stays with speech",
     "follows": "the answer follows the text",
     "third": "the answer is neither's",
+}
+NEUTRAL_FIGURES = {
+    "neutral_accuracy": "neutral clips: accuracy of speech alone",
+    "neutral_matching_gain": "neutral clips: accuracy, neutral text minus speech alone",
+    "neutral_contradicting_gain": "neutral clips: accuracy, emotional text minus speech alone",
 }
 
 
@@ -93,6 +99,11 @@ def emotional_clips(clips: Clips, sentences: Sentences) -> NDArray[np.int64]:
     return np.flatnonzero([label in sentences.emotional for label in labels])
 
 
+def neutral_clips(clips: Clips) -> NDArray[np.int64]:
+    """Return the indices of the clips labelled neutral."""
+    return np.flatnonzero([truth >= 0 and clips.categories[truth] == EMOTIONLESS for truth in clips.truth])
+
+
 def ask(
     predictor: Predictor, clips: Clips, chosen: NDArray[np.int64], sentences: Sentences, seed: int = 0
 ) -> dict[str, NDArray[np.float64]]:
@@ -109,9 +120,8 @@ def ask(
         generator = np.random.default_rng([seed, index])
         own = clips.categories[clips.truth[index]]
         other = str(generator.choice(sorted(sentences.emotional.keys() - {own})))
-        texts = [
-            str(generator.choice(kind)) for kind in (*map(sentences.emotional.get, (own, other)), sentences.emotionless)
-        ]
+        kinds = (sentences.emotional.get(own, sentences.emotionless), sentences.emotional[other], sentences.emotionless)
+        texts = [str(generator.choice(kind)) for kind in kinds]
         recording = (clips.sound(index), SAMPLE_RATE_HZ)
         given: dict[str, tuple[Any, str | None]] = {
             SPEECH: (recording, None),
@@ -160,6 +170,21 @@ def measured(clips: Clips, chosen: NDArray[np.int64], found: Mapping[str, NDArra
     return Measured(measure, speaker_units(clips.corpora[chosen], clips.speakers[chosen], clips.ids[chosen]))
 
 
+def measured_neutral(clips: Clips, chosen: NDArray[np.int64], found: Mapping[str, NDArray[np.float64]]) -> Measured:
+    """Return what can be resampled over speakers of neutral clips: `NEUTRAL_FIGURES`."""
+    right = {name: rows.argmax(axis=1) == clips.truth[chosen] for name, rows in found.items()}
+
+    def measure(rows: NDArray[np.intp]) -> dict[str, float]:
+        alone = _mean(right[SPEECH][rows])
+        return {
+            "neutral_accuracy": alone,
+            "neutral_matching_gain": _mean(right[MATCHING][rows]) - alone,
+            "neutral_contradicting_gain": _mean(right[CONTRADICTING][rows]) - alone,
+        }
+
+    return Measured(measure, speaker_units(clips.corpora[chosen], clips.speakers[chosen], clips.ids[chosen]))
+
+
 def _mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
@@ -168,6 +193,8 @@ def measure(predictor: Predictor, recipe: Recipe, clips: Clips, sentences: Sente
     """Return everything that fusion.json holds."""
     chosen = emotional_clips(clips, sentences)
     found = ask(predictor, clips, chosen, sentences)
+    neutral = neutral_clips(clips)
+    unmoved = measured_neutral(clips, neutral, ask(predictor, clips, neutral, sentences))
     corpora = clips.corpora[chosen]
     accuracy = {
         name: {
@@ -183,7 +210,9 @@ def measure(predictor: Predictor, recipe: Recipe, clips: Clips, sentences: Sente
         "sentences": {name: len(texts) for name, texts in sentences.emotional.items()}
         | {"emotionless": len(sentences.emotionless)},
         "empty_text_changes_nothing": bool(np.array_equal(found[SPEECH], found[EMPTY])),
-        "metrics": stored(bootstrap_intervals(measured(clips, chosen, found), resamples)),
+        "neutral_clips": len(neutral),
+        "metrics": stored(bootstrap_intervals(measured(clips, chosen, found), resamples))
+        | stored(bootstrap_intervals(unmoved, resamples)),
         "accuracy": accuracy,
     }
 
@@ -194,8 +223,9 @@ def page(results: Mapping[str, Any]) -> str:
     counts = (", ".join(f"{name} {count}" for name, count in results[kind].items()) for kind in ("clips", "sentences"))
     source = (
         f"Made by `python benchmarks/fusion.py` from emobridge {results['emobridge']}: the model `{model['name']}` "
-        f"{model['version']} on the test part of fold 1 of the recipe `{results['recipe']}` (clips: {next(counts)}; "
-        f"sentences: {next(counts)}). [95 % interval over speakers, {results['resamples']} resamples]."
+        f"{model['version']} on the test part of fold 1 of the recipe `{results['recipe']}` (clips: {next(counts)}, "
+        f"neutral {results['neutral_clips']}; sentences: {next(counts)}). "
+        f"[95 % interval over speakers, {results['resamples']} resamples]."
     )
     header = ["given", "accuracy", "confidence", *(f"accuracy, {name}" for name in results["accuracy"])]
     table = [
@@ -206,7 +236,7 @@ def page(results: Mapping[str, Any]) -> str:
         ]
         for name in CONDITIONS
     ]
-    told = [[words, interval(metrics[name])] for name, words in FIGURES.items()]
+    told = [[words, interval(metrics[name])] for name, words in (FIGURES | NEUTRAL_FIGURES).items()]
     same = "gives exactly" if results["empty_text_changes_nothing"] else "does NOT give"
     parts = ["# Speech and text together", source, NOTE, "![accuracy and confidence](fusion.svg)"]
     parts += [markdown_table(header, table), markdown_table(["figure", "value"], told)]

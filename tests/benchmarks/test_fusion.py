@@ -44,26 +44,30 @@ class Model:
         word = read.split()[0] if read else ""
         said = np.array([0.7 if name == word else 0.1 for name in CATEGORIES]) if word in CATEGORIES else None
         sure = None if heard is None else np.where(np.arange(4) == self.clips.truth[int(heard[0][0])], 0.7, 0.1)
-        shares = said if sure is None else sure if said is None else self.mix(sure, said)
+        told = [one for one in (sure, said) if one is not None]
+        shares = self.mix(*told) if len(told) == 2 else told[0] if told else np.full(4, 0.25)
         return SimpleNamespace(summary=SimpleNamespace(shares=dict(zip(CATEGORIES, shares, strict=True))))
 
 
 def figures(clips: Clips, mix: Callable[..., NDArray[Any]]) -> dict[str, float]:
-    chosen = fusion.emotional_clips(clips, SENTENCES)
-    found = fusion.ask(Model(clips, mix), clips, chosen, SENTENCES)
-    return dict(fusion.measured(clips, chosen, found).values())
+    chosen, neutral = fusion.emotional_clips(clips, SENTENCES), fusion.neutral_clips(clips)
+    found, unmoved = (fusion.ask(Model(clips, mix), clips, rows, SENTENCES) for rows in (chosen, neutral))
+    values = fusion.measured(clips, chosen, found).values()
+    return {**values, **fusion.measured_neutral(clips, neutral, unmoved).values()}
 
 
 def test_clips_are_labelled_and_emotional(clips: Clips) -> None:
     chosen = fusion.emotional_clips(clips, SENTENCES)
     assert set(clips.truth[chosen]) == {0, 1, 3}
     assert len(chosen) == np.isin(clips.truth, [0, 1, 3]).sum()
+    assert fusion.neutral_clips(clips).tolist() == np.flatnonzero(clips.truth == 2).tolist() != []
 
 
 def test_a_model_that_ignores_words_stays_and_never_doubts(clips: Clips) -> None:
     found = figures(clips, lambda sound, words: sound)
     assert (found["stays"], found["follows"], found["third"]) == (1, 0, 0)
     assert found["matching_gain"] == found["irrelevant_changed"] == found["doubt"] == 0
+    assert (found["neutral_accuracy"], found["neutral_matching_gain"], found["neutral_contradicting_gain"]) == (1, 0, 0)
 
 
 def test_a_model_that_obeys_words_follows_them(clips: Clips) -> None:
@@ -72,6 +76,7 @@ def test_a_model_that_obeys_words_follows_them(clips: Clips) -> None:
     assert found[f"accuracy_{fusion.MATCHING}"] == 1
     assert found[f"accuracy_{fusion.CONTRADICTING}"] == 0
     assert found["doubt"] == 0
+    assert (found["neutral_accuracy"], found["neutral_contradicting_gain"]) == (1, -1)
 
 
 def test_a_model_that_averages_doubts_where_words_contradict(clips: Clips) -> None:
@@ -102,8 +107,8 @@ def test_the_page_names_every_condition_and_says_whether_empty_text_is_harmless(
     metrics = {f"{figure}_{name}": one for figure in ("accuracy", "confidence") for name in fusion.CONDITIONS}
     page = fusion.page({
         "emobridge": "1", "model": {"name": "toy", "version": "1"}, "recipe": "toy", "clips": {"toy": 3},
-        "sentences": {"sad": 2}, "resamples": 9, "empty_text_changes_nothing": same,
-        "metrics": {**metrics, **dict.fromkeys(fusion.FIGURES, one)},
+        "sentences": {"sad": 2}, "resamples": 9, "empty_text_changes_nothing": same, "neutral_clips": 2,
+        "metrics": {**metrics, **dict.fromkeys(fusion.FIGURES | fusion.NEUTRAL_FIGURES, one)},
         "accuracy": {"toy": dict.fromkeys(fusion.CONDITIONS, 0.5)},
     })  # fmt: skip
     assert all(f"\n| {name} " in page for name in fusion.CONDITIONS)

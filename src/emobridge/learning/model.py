@@ -359,10 +359,10 @@ class FusionModel(nn.Module):
                 modalities.append(Modality(refined, kept, kept.any(dim=1), positions))
         assert len(modalities) == len(self.refinements), "each modality of the configuration needs its inputs"
         logits, dimensions = self._judge(modalities)
-        if self.config.discount_neutral_words and not self.training and len(modalities) == 2:
+        if self.config.discount_neutral_words and self.config.categories and len(modalities) == 2 and not self.training:
             sound, words = modalities
             heard, read = (self._judge(pair)[0] for pair in ((sound, words.hidden()), (sound.hidden(), words)))
-            weighed = heeded(heard, read, logits, self.config.categories) if self.config.categories else logits
+            weighed = heeded(heard, read, logits, self.config.categories)
             logits = torch.where((sound.present & words.present)[:, None], weighed, logits)
         return logits, dimensions
 
