@@ -10,7 +10,7 @@ sentences: one of its category, one of another emotion, an emotionless one, and 
 import dataclasses
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ SPEECH, TEXT, EMPTY = "speech alone", "text alone", "speech, empty text"
 MATCHING, CONTRADICTING, IRRELEVANT = "speech, matching", "speech, contradicting", "speech, irrelevant"
 OPPOSITE = "contradicting text alone"
 CONDITIONS = (SPEECH, TEXT, MATCHING, CONTRADICTING, IRRELEVANT, EMPTY)
+NEUTRAL_CONDITIONS = (SPEECH, MATCHING, CONTRADICTING)
 NOTE = (
     "Emotional clips of speakers that were never heard, each with written sentences that were never read. *Matching*: "
     "a sentence of the clip's category; *contradicting*: of another emotion; *irrelevant*: a neutral one. Accuracy = "
@@ -95,27 +96,36 @@ def held_out_sentences(recipe: Recipe, data: Path | None) -> Sentences:
 
 def emotional_clips(clips: Clips, sentences: Sentences) -> NDArray[np.int64]:
     """Return the indices of the clips whose category has sentences."""
-    labels = [clips.categories[truth] if truth >= 0 else "" for truth in clips.truth]
-    return np.flatnonzero([label in sentences.emotional for label in labels])
+    return _labelled(clips, sentences.emotional)
 
 
 def neutral_clips(clips: Clips) -> NDArray[np.int64]:
     """Return the indices of the clips labelled neutral."""
-    return np.flatnonzero([truth >= 0 and clips.categories[truth] == EMOTIONLESS for truth in clips.truth])
+    return _labelled(clips, (EMOTIONLESS,))
+
+
+def _labelled(clips: Clips, categories: Collection[str]) -> NDArray[np.int64]:
+    return np.flatnonzero([truth >= 0 and clips.categories[truth] in categories for truth in clips.truth])
 
 
 def ask(
-    predictor: Predictor, clips: Clips, chosen: NDArray[np.int64], sentences: Sentences, seed: int = 0
+    predictor: Predictor,
+    clips: Clips,
+    chosen: NDArray[np.int64],
+    sentences: Sentences,
+    conditions: Sequence[str] = (*CONDITIONS, OPPOSITE),
+    seed: int = 0,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the probabilities (N, C) of the chosen clips under each of `CONDITIONS` and ``OPPOSITE``.
+    """Return the probabilities (N, C) of the chosen clips under each of the ``conditions``.
 
     Args:
         predictor: hears and reads.
-        clips, chosen: N of them, of categories that have sentences.
+        clips, chosen: N of them, neutral or of categories that have sentences.
         sentences: from which one of each kind is drawn for each clip.
-        seed: the same seed draws the same sentences.
+        conditions: out of `CONDITIONS` and ``OPPOSITE``.
+        seed: the same seed draws the same sentences, whatever the conditions.
     """
-    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (*CONDITIONS, OPPOSITE)}
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in conditions}
     for index in chosen.tolist():
         generator = np.random.default_rng([seed, index])
         own = clips.categories[clips.truth[index]]
@@ -132,7 +142,8 @@ def ask(
             EMPTY: (recording, ""),
             OPPOSITE: (None, texts[1]),
         }
-        for name, (heard, read) in given.items():
+        for name in conditions:
+            heard, read = given[name]
             found[name].append(_shares(predictor.predict(heard, read), clips.categories))
     return {name: np.array(rows).reshape(len(chosen), len(clips.categories)) for name, rows in found.items()}
 
@@ -175,12 +186,9 @@ def measured_neutral(clips: Clips, chosen: NDArray[np.int64], found: Mapping[str
     right = {name: rows.argmax(axis=1) == clips.truth[chosen] for name, rows in found.items()}
 
     def measure(rows: NDArray[np.intp]) -> dict[str, float]:
-        alone = _mean(right[SPEECH][rows])
-        return {
-            "neutral_accuracy": alone,
-            "neutral_matching_gain": _mean(right[MATCHING][rows]) - alone,
-            "neutral_contradicting_gain": _mean(right[CONTRADICTING][rows]) - alone,
-        }
+        alone, matching, contradicting = (_mean(right[name][rows]) for name in NEUTRAL_CONDITIONS)
+        gains = (alone, matching - alone, contradicting - alone)
+        return dict(zip(NEUTRAL_FIGURES, gains, strict=True))
 
     return Measured(measure, speaker_units(clips.corpora[chosen], clips.speakers[chosen], clips.ids[chosen]))
 
@@ -194,7 +202,7 @@ def measure(predictor: Predictor, recipe: Recipe, clips: Clips, sentences: Sente
     chosen = emotional_clips(clips, sentences)
     found = ask(predictor, clips, chosen, sentences)
     neutral = neutral_clips(clips)
-    unmoved = measured_neutral(clips, neutral, ask(predictor, clips, neutral, sentences))
+    unmoved = measured_neutral(clips, neutral, ask(predictor, clips, neutral, sentences, NEUTRAL_CONDITIONS))
     corpora = clips.corpora[chosen]
     accuracy = {
         name: {

@@ -44,14 +44,14 @@ class Model:
         word = read.split()[0] if read else ""
         said = np.array([0.7 if name == word else 0.1 for name in CATEGORIES]) if word in CATEGORIES else None
         sure = None if heard is None else np.where(np.arange(4) == self.clips.truth[int(heard[0][0])], 0.7, 0.1)
-        told = [one for one in (sure, said) if one is not None]
-        shares = self.mix(*told) if len(told) == 2 else told[0] if told else np.full(4, 0.25)
+        shares = said if sure is None else sure if said is None else self.mix(sure, said)
         return SimpleNamespace(summary=SimpleNamespace(shares=dict(zip(CATEGORIES, shares, strict=True))))
 
 
 def figures(clips: Clips, mix: Callable[..., NDArray[Any]]) -> dict[str, float]:
     chosen, neutral = fusion.emotional_clips(clips, SENTENCES), fusion.neutral_clips(clips)
-    found, unmoved = (fusion.ask(Model(clips, mix), clips, rows, SENTENCES) for rows in (chosen, neutral))
+    found = fusion.ask(Model(clips, mix), clips, chosen, SENTENCES)
+    unmoved = fusion.ask(Model(clips, mix), clips, neutral, SENTENCES, fusion.NEUTRAL_CONDITIONS)
     values = fusion.measured(clips, chosen, found).values()
     return {**values, **fusion.measured_neutral(clips, neutral, unmoved).values()}
 
