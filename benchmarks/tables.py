@@ -41,7 +41,7 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     for protocol, title in PROTOCOLS.items():
         if found := rows(results, protocol):
-            sections += [f"## {title}", summary_table(found, len(results["recipes"]) > 1), mean_sentence(found)]
+            sections += [f"## {title}", summary_table(found, len(results["recipes"]) > 1), mean_sentences(found)]
     sections += [f"## {_title(entry)}\n\n{_counted(entry)}\n\n{_details(entry)}" for entry in results["entries"]]
     return "\n\n".join(filter(None, sections)) + "\n"
 
@@ -97,20 +97,35 @@ def summary_table(found: Sequence[Row], several: bool = False) -> str:
     return markdown_table(["corpus", "measure", "truth", "majority", PEER, RECIPE, "difference"], table)
 
 
-def mean_sentence(found: Sequence[Row]) -> str:
-    """Return the mean over speech corpora of the recall of the authors' labels; empty for fewer than two of them."""
-    judged = [row for row in found if row.metric == "unweighted_average_recall" and row.entry["truth"] == LABEL]
-    if len(judged) < 2:
-        return ""
-    names = {PEER: [row.linear for row in judged], RECIPE: [row.figure(row.recipe) for row in judged]}
+def mean_sentences(found: Sequence[Row]) -> str:
+    """Return the mean recall over speech corpora, by the authors' labels and with raters where they voted.
+
+    Empty for fewer than two corpora.
+    """
+    judged = [row for row in found if row.metric == "unweighted_average_recall" and row.entry["modality"] == "acoustic"]
+    of_truth = {
+        truth: {row.entry["corpus"]: row for row in judged if row.entry["truth"] == truth} for truth in (LABEL, VOTES)
+    }
+    labels, votes = of_truth[LABEL], of_truth[VOTES]
+    told = [f"Mean UAR of {', '.join(labels)}, by the authors' labels: {_means(labels)}."] if len(labels) > 1 else []
+    if votes and len(labels | votes) > 1:
+        where = f"by the majority of the raters on {', '.join(votes)}, by the authors' labels elsewhere"
+        told.append(f"Mean UAR of {', '.join(labels | votes)}, {where}: {_means(labels | votes)}.")
+    return " ".join(told)
+
+
+def _means(judged: Mapping[str, Row]) -> str:
+    """Return the mean of the linear model and of the recipe, whichever has a figure for every corpus."""
+    names = {
+        PEER: [row.linear for row in judged.values()],
+        RECIPE: [row.figure(row.recipe) for row in judged.values()],
+    }
     means = {
         name: sum(figure.value or 0.0 for figure in figures if figure) / len(judged)
         for name, figures in names.items()
         if all(figures)
     }
-    spoken = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-    corpora = ", ".join(str(row.entry["corpus"]) for row in judged)
-    return f"Mean UAR of {corpora}, by the authors' labels: {spoken}."
+    return ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
 
 
 def cell(figure: Figure | None, sign: str = "") -> str:
