@@ -98,20 +98,18 @@ def summary_table(found: Sequence[Row], several: bool = False) -> str:
 
 
 def mean_sentences(found: Sequence[Row]) -> str:
-    """Return the mean recall over speech corpora, by the authors' labels and with raters where they voted.
+    """Return the mean recall over speech corpora: by the authors' labels, and by raters where they voted.
 
-    Empty for fewer than two corpora.
+    A mean needs two corpora; empty without any.
     """
-    judged = [row for row in found if row.metric == "unweighted_average_recall" and row.entry["modality"] == "acoustic"]
-    of_truth = {
-        truth: {row.entry["corpus"]: row for row in judged if row.entry["truth"] == truth} for truth in (LABEL, VOTES)
-    }
-    labels, votes = of_truth[LABEL], of_truth[VOTES]
-    told = [f"Mean UAR of {', '.join(labels)}, by the authors' labels: {_means(labels)}."] if len(labels) > 1 else []
-    if votes and len(labels | votes) > 1:
-        where = f"by the majority of the raters on {', '.join(votes)}, by the authors' labels elsewhere"
-        told.append(f"Mean UAR of {', '.join(labels | votes)}, {where}: {_means(labels | votes)}.")
-    return " ".join(told)
+    judged = [row for row in found if row.metric == "unweighted_average_recall"]
+    labels, votes = (
+        {row.entry["corpus"]: row for row in judged if row.entry["truth"] == truth} for truth in (LABEL, VOTES)
+    )
+    means = {"by the authors' labels": labels}
+    if votes:
+        means[f"by the majority of the raters on {', '.join(votes)}, by the authors' labels elsewhere"] = labels | votes
+    return " ".join(f"Mean UAR of {', '.join(by)}, {how}: {_means(by)}." for how, by in means.items() if len(by) > 1)
 
 
 def _means(judged: Mapping[str, Row]) -> str:

@@ -116,6 +116,29 @@ def test_the_summary_shows_the_label_set_of_the_recipe(measured: dict[str, Any])
     assert [row.recipe for row in results.rows(without, results.WITHIN)] == [None, None]
 
 
+def test_means_are_by_labels_and_by_raters_where_they_voted() -> None:
+    def uar(corpus: str, truth: str, linear: float, recipe: float) -> results.Row:
+        systems = {peers.LINEAR["acoustic"]: linear, "toy": recipe}
+        figures = {
+            name: {"unweighted_average_recall": {"value": value, "low": None, "high": None}}
+            for name, value in systems.items()
+        }
+        entry = {"corpus": corpus, "truth": truth, "modality": "acoustic", "systems": figures}
+        return results.Row(entry, "unweighted_average_recall", "toy")
+
+    intended, voted = uar("one", results.LABEL, 0.1, 0.2), uar("one", results.VOTES, 0.5, 0.4)
+    other = uar("two", results.LABEL, 0.3, 0.8)
+    by_labels = "Mean UAR of one, two, by the authors' labels: linear model 0.200, recipe 0.500."
+    by_raters = (
+        "Mean UAR of one, two, by the majority of the raters on one, by the authors' labels elsewhere: "
+        "linear model 0.400, recipe 0.600."
+    )
+    assert tables.mean_sentences([intended, other]) == by_labels
+    assert tables.mean_sentences([intended, voted, other]) == f"{by_labels} {by_raters}"
+    assert tables.mean_sentences([voted, other]) == by_raters.replace("one, two,", "two, one,")
+    assert tables.mean_sentences([intended]) == tables.mean_sentences([intended, voted]) == ""
+
+
 def cells_of(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
 
