@@ -199,7 +199,7 @@ def test_a_cancelled_recording_is_forgotten_by_the_service(page: Page, long_reco
     with page.expect_response("**/v1/recordings") as accepted:
         page.set_input_files("#file", long_recording)
     job = accepted.value.json()
-    with page.expect_request(lambda request: request.method == "DELETE") as deleted:
+    with page.expect_response(lambda response: response.request.method == "DELETE") as deleted:
         page.get_by_role("button", name="Cancel").click()
     assert deleted.value.url.endswith(job["links"]["self"])
     expect(page.locator(".state")).to_have_text("cancelled")
