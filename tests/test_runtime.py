@@ -113,6 +113,24 @@ def test_a_view_is_the_categories_renormalised_with_its_own_temperature_and_set(
     np.testing.assert_array_equal(four.dimensions, full.dimensions)
 
 
+def test_weights_of_a_view_count_for_the_presence_that_they_are_given_for(bundle: Bundle) -> None:
+    weights = (1.0, 5.0, 1.0, 0.2)
+    view = dataclasses.replace(bundle.config.views["four"], category_weights={"linguistic": weights})
+    config = dataclasses.replace(bundle.config, views={"four": view})
+    plain, weighed = (
+        Runtime(one, threads=1, view="four") for one in (bundle, dataclasses.replace(bundle, config=config))
+    )
+    expected = plain.estimate(None, LINGUISTIC).probabilities * np.array(weights)
+    found = weighed.estimate(None, LINGUISTIC)
+    np.testing.assert_allclose(found.probabilities, expected / expected.sum(), atol=1e-6)
+    assert found.categories_90 == category_set(
+        found.probabilities, FOUR_CATEGORIES, view.category_threshold["linguistic"]
+    )
+    for linguistic in (None, LINGUISTIC):
+        unmoved = [one.estimate(ACOUSTIC, linguistic).probabilities for one in (plain, weighed)]
+        np.testing.assert_array_equal(*unmoved)
+
+
 def test_views_share_one_model_and_say_what_each_alone_says(toy_bundle: Path) -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     whole = Runtime(load_bundle(toy_bundle), threads=1)

@@ -10,7 +10,7 @@ import math
 import os
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -114,12 +114,15 @@ class ViewConfig:
         categories: a subset of the model's; probabilities are renormalised over them.
         temperature: presence -> the renormalised probabilities are raised to 1 / temperature and renormalised again;
             1 for a presence in which nothing was measured.
+        category_weights: presence -> what each of these probabilities is multiplied by before they are renormalised
+            again, so that each category is as frequent as the view's annotators found it; absent: 1 for each.
         category_threshold: presence -> as in `ConformalConfig`, of those probabilities; 1 where nothing was measured.
     """
 
     categories: tuple[str, ...]
     temperature: Mapping[str, float]
     category_threshold: Mapping[str, float]
+    category_weights: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -275,6 +278,7 @@ def _check(config: BundleConfig) -> None:
     views = config.views.values()
     strangers = {name for view in views for name in view.categories} - set(config.categories)
     parts = [part for view in views for part in (view.temperature, view.category_threshold)]
+    weights = [(presence, one, view) for view in views for presence, one in view.category_weights.items()]
     scales = (config.temperature, *(view.temperature for view in views))
     widths = {name for part in config.conformal.values() for name in part.half_width} - set(names)
     problems = {
@@ -288,6 +292,10 @@ def _check(config: BundleConfig) -> None:
         f"conformal is given for {_list(config.conformal)}": set(config.conformal) != set(config.presences),
         "a scale is not a lower and an upper end": any(len(ends) != 2 or ends[0] >= ends[1] for ends in ranges),
         "a view's temperature or threshold lacks a presence": any(set(part) != set(config.presences) for part in parts),
+        "a view's weights are not one above 0 for each of its categories, or of another presence": any(
+            presence not in config.presences or len(one) != len(view.categories) or min(one) <= 0
+            for presence, one, view in weights
+        ),
         "a temperature is not above 0": any(min(scale.values(), default=1) <= 0 for scale in scales),
         "distance_threshold is not above 0": config.distance_threshold is not None and config.distance_threshold <= 0,
         "distance_threshold needs an acoustic encoder": config.distance_threshold is not None
@@ -312,7 +320,8 @@ def _read_dataclass(kind: type[_Part], values: Any, place: str) -> _Part:
             remedy = nearest(name, known) or RESTORE
             raise BundleError(f"{place}: unknown key '{name}'", f"valid: {_list(known)}", remedy)
     for part in fields(kind):
-        if part.name not in values and part.default is not None:
+        optional = part.default is None or part.default_factory is not MISSING
+        if part.name not in values and not optional:
             raise BundleError(f"{place}: the key '{part.name}' is missing", f"needed: {_list(known)}", RESTORE)
     hints = get_type_hints(kind)
     return kind(**{name: _read(hints[name], value, f"{place}: {name}") for name, value in values.items()})

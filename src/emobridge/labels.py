@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from emobridge.errors import LabelError, nearest
 
@@ -224,9 +224,16 @@ def view_probabilities(
     return result
 
 
-def sharpened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Return (..., C) probabilities raised to 1 / ``temperature`` and renormalised; `LEAST` is the least of them."""
+def sharpened(
+    probabilities: NDArray[np.float32], temperature: float, weights: ArrayLike | None = None
+) -> NDArray[np.float32]:
+    """Return (..., C) probabilities raised to 1 / ``temperature``, times ``weights`` (C,), and renormalised.
+
+    `LEAST` is the least of them before; without weights their order stays as it is.
+    """
     kept = np.maximum(probabilities, LEAST).astype(np.float64)
     raised = (kept / kept.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    if weights is not None:
+        raised = raised * np.asarray(weights, np.float64)
     result: NDArray[np.float32] = (raised / raised.sum(axis=-1, keepdims=True)).astype(np.float32)
     return result

@@ -116,7 +116,8 @@ class Runtime:
         probabilities = softmax(logits, self.bundle.config.temperature[presence])
         if self._view is not None:
             shares = view_probabilities(probabilities, self.bundle.config.categories, self.categories)
-            probabilities = sharpened(shares, self._view.temperature[presence])
+            weights = self._view.category_weights.get(presence)
+            probabilities = sharpened(shares, self._view.temperature[presence], weights)
         far = acoustic is not None and self._is_far(outputs)
         return self.stated(probabilities, dimensions, presence, far)
 

@@ -20,7 +20,7 @@ from emobridge.errors import LabelError, RecipeError
 from emobridge.learning import experiment
 from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, train
+from emobridge.learning.experiment import HELD_OUT, LEARNED, PREDICTIONS, train
 from emobridge.learning.overrides import override
 from emobridge.learning.recipe import Recipe, parse_recipe
 from emobridge.learning.record import result_folder
@@ -61,11 +61,11 @@ def test_every_variant_is_judged_on_the_test_part_of_every_fold(toy_run: Any) ->
         assert np.isnan(mine.predicted_dimensions).all() == (variant == "categories-alone")
     assert_equal(found, Predictions.read(toy_run.folder / PREDICTIONS))
     names = {path.name for path in (toy_run.folder / "toy" / "fold-1").iterdir()}
-    kept = {"checkpoint.safetensors", "steps.jsonl", "run.json", "domain.safetensors", HELD_OUT, PREDICTIONS}
+    kept = {"checkpoint.safetensors", "steps.jsonl", "run.json", "domain.safetensors", HELD_OUT, LEARNED, PREDICTIONS}
     assert names == kept
 
 
-@pytest.mark.parametrize("name", ["domain.safetensors", HELD_OUT])
+@pytest.mark.parametrize("name", ["domain.safetensors", HELD_OUT, LEARNED])
 def test_what_a_finished_fold_lacks_is_made_from_its_checkpoint(toy_run: Any, tmp_path: Path, name: str) -> None:
     fold = shutil.copytree(toy_run.folder, tmp_path / "run") / "toy" / "fold-1"
     before = (fold / name).read_bytes()

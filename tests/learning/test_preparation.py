@@ -10,7 +10,7 @@ import pytest
 
 from emobridge.errors import CorpusError, OutputError, RecipeError
 from emobridge.learning.folds import read_folds
-from emobridge.learning.preparation import Prepared, calibration_pairs, prepare
+from emobridge.learning.preparation import Prepared, calibration_pairs, prepare, unread
 from emobridge.learning.recipe import Recipe, parse_recipe
 
 SUBJECTS = ("baker", "pilot", "nurse", "judge", "miner", "actor", "clerk", "guide", "tutor", "chef")
@@ -221,6 +221,34 @@ def test_what_is_heard_and_read_is_calibrated_under_every_presence(
     pairs = calibration_pairs(prepared.examples, validation)
     for presence in ("acoustic", "linguistic", "both"):
         assert sorted(pairs.labelled_by[pairs.presence == presence]) == sorted(validation)
+
+
+def test_a_text_that_was_trained_on_word_for_word_measures_no_confidence(tmp_path: Path) -> None:
+    said = [*SENTENCES[:20], "Oh, my God!", *SENTENCES[20:29], "oh my god", *SENTENCES[30:39]]
+    table = write_texts(
+        tmp_path / "said.csv",
+        said,
+        label=["sad", "angry"] * 20,
+        split=["train"] * 25 + ["validation"] * 10 + ["test"] * 5,
+    )
+    recipe = parse_recipe(
+        {"name": "read", "data": {"corpora": [{"name": table, "modalities": ["linguistic"]}]}, "linguistic": {}}
+    )
+    prepared = prepare(recipe, None, tmp_path / "run")
+    parts = prepared.fold(1)
+    met = [row for row in parts.validation if prepared.examples.utterances[row].text == "oh my god"]
+    assert len(met) == 1
+    assert unread(prepared.examples, parts).tolist() == [row for row in parts.validation if row not in met]
+
+
+def test_sentences_that_actors_share_are_held_out_all_the_same(
+    toy_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    prepared = prepare(toy_recipe(("acoustic", "linguistic")), None, tmp_path)
+    parts = prepared.fold(1)
+    texts = [{prepared.examples.utterances[row].text for row in part} for part in (parts.train, parts.validation)]
+    assert texts[0] & texts[1]
+    np.testing.assert_array_equal(unread(prepared.examples, parts), parts.validation)
 
 
 @pytest.fixture

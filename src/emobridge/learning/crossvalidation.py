@@ -12,7 +12,7 @@ from emobridge.errors import RecipeError
 from emobridge.learning.evaluation.estimates import Pairs, predict
 from emobridge.learning.evaluation.predictions import Predictions, read_metadata
 from emobridge.learning.evaluation.views import in_own_views
-from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, Start, of_variant, run_fold, trained
+from emobridge.learning.experiment import HELD_OUT, LEARNED, PREDICTIONS, Start, of_variant, run_fold, trained
 from emobridge.learning.features import add_perturbed_copies
 from emobridge.learning.front_ends import Report, no_report
 from emobridge.learning.grid import Grid, Plan, plan
@@ -170,11 +170,14 @@ class _Seeded:
         for parts in folds:
             folder = self.folder / parts.name
             tested.append(run_fold(self.recipe, self.variant, prepared, parts, folder, start, tell))
-        held_out = Predictions.concatenate([Predictions.read(self.folder / parts.name / HELD_OUT) for parts in folds])
+        held_out, learned = (
+            Predictions.concatenate([Predictions.read(self.folder / parts.name / name) for parts in folds])
+            for name in (HELD_OUT, LEARNED)
+        )
         found = [tested]
         for name, table in (self.recipe.transcripts or {}).items() if self.recipe.linguistic else ():
             found.append(self._read_again(name, Path(table), prepared, folds, tell))
-        return [in_own_views(Predictions.concatenate(one), held_out) for one in found]
+        return [in_own_views(Predictions.concatenate(one), held_out, learned) for one in found]
 
     def _read_again(
         self, name: str, table: Path, prepared: Prepared, folds: Sequence[Parts], report: Report

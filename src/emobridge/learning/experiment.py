@@ -26,7 +26,7 @@ from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
 from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
-from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare
+from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare, unread
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.record import cost_since, run_record
 from emobridge.learning.storage import read_json, write_json
@@ -39,6 +39,7 @@ from emobridge.learning.training.processes import processes
 
 PREDICTIONS = "predictions.parquet"
 HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
+LEARNED = "learned.parquet"  # of the training texts that nobody says aloud
 RUN = "run.json"
 TEACHER = "teacher"  # and its number: folder, in a fold's, of a training that this one learns from
 START = "start"  # folder, in a run's, of the trainings that its linguistic encoder starts from
@@ -142,7 +143,7 @@ def run_fold(
     if not group.first:
         group.wait()
         return Predictions.read(stored)
-    calibration = calibrate(system, examples, calibration_pairs(examples, parts.validation))
+    calibration = calibrate(system, examples, calibration_pairs(examples, unread(examples, parts)))
     fold.keep_domain(system, examples)
     fold.keep_held_out(system, examples, calibration)
     predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
@@ -193,7 +194,7 @@ class _Fold:
 
     def complete(self, prepared: Prepared, report: Report) -> None:
         """Write what an earlier version did not leave behind, where there is a checkpoint to make it from."""
-        undone = [name for name in (DOMAIN, HELD_OUT) if not (self.folder / name).exists()]
+        undone = [name for name in (DOMAIN, HELD_OUT, LEARNED) if not (self.folder / name).exists()]
         if self.recipe.acoustic is None and DOMAIN in undone:
             undone.remove(DOMAIN)
         if not undone or not (self.folder / CHECKPOINT).exists():
@@ -201,13 +202,17 @@ class _Fold:
         system, examples, calibration = trained(self.recipe, prepared, self.folder, report)
         if DOMAIN in undone:
             self.keep_domain(system, examples)
-        if HELD_OUT in undone:
+        if HELD_OUT in undone or LEARNED in undone:
             self.keep_held_out(system, examples, calibration)
 
     def keep_held_out(self, system: EmotionSystem, examples: Examples, calibration: dict[str, Calibration]) -> None:
-        """Store what a trained system says of its validation part, under every presence."""
-        pairs = calibration_pairs(examples, self.parts.validation)
+        """Store what a trained system says of its validation part, under every presence, and of texts that it knows."""
+        pairs = calibration_pairs(examples, unread(examples, self.parts))
         self.predict(system, examples, pairs, calibration).write(self.folder / HELD_OUT, self.metadata)
+        train = self.parts.train
+        silent = examples.presence[train, 1] & ~examples.presence[train, 0] & examples.targets[train].any(axis=1)
+        texts = Pairs.natural(examples, train[silent].tolist())
+        self.predict(system, examples, texts, calibration).write(self.folder / LEARNED, self.metadata)
 
     def keep_domain(self, system: EmotionSystem, examples: Examples) -> None:
         """Fit and store what the sound is like that a trained system learned from."""

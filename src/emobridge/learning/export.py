@@ -35,7 +35,7 @@ from emobridge.learning.domain import DOMAIN, Domain, FusionWithDistance, load_d
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import Scores, score, score_four
 from emobridge.learning.evaluation.views import corpus_categories, fit_view, untested
-from emobridge.learning.experiment import HELD_OUT, PREDICTIONS, RUN, system_config
+from emobridge.learning.experiment import HELD_OUT, LEARNED, PREDICTIONS, RUN, system_config
 from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.minilm import MinilmEncoder, load_tokenizer, starting_weights
 from emobridge.learning.preparation import LEFT_OUT
@@ -125,17 +125,19 @@ def _views(run: Path, recipe: Recipe, config: BundleConfig) -> dict[str, ViewCon
     """Return the common sets of categories, and each corpus's own under its name, with what was measured within them.
 
     It was measured on the speakers that the fold, or a fold of the same recipe beside it, held out of its training;
-    without those that this fold tests, so that they stay unseen.
+    without those that this fold tests, so that they stay unseen. A corpus's own view weighs its categories as well.
     """
     folders = [run, *(folder for folder in _beside(run, recipe, left_out=False) if not folder.samefile(run))]
     held_out = Predictions.concatenate([Predictions.read(folder / HELD_OUT) for folder in folders])
     held_out = untested(held_out, Predictions.read(run / PREDICTIONS))
+    learned = Predictions.read(run / LEARNED)
     common = views_of(config.categories)
     views = {name: fit_view(held_out, view, config.presences) for name, view in common.items()}
     for corpus, categories in corpus_categories(held_out).items():
         if set(categories) < set(config.categories):
             mine = held_out.select(held_out.corpora == corpus)
-            views[corpus] = fit_view(mine, categories, config.presences)
+            texts = learned.select(learned.corpora == corpus)
+            views[corpus] = fit_view(mine, categories, config.presences, texts)
     return views
 
 

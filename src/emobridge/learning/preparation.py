@@ -23,7 +23,7 @@ from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder,
 from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder, open_linguistic
 from emobridge.learning.leaks import Audit, Twins, audit_split, check_names, find_twins, refuse_leaks
 from emobridge.learning.minilm import load_tokenizer, starting_weights
-from emobridge.learning.near_duplicates import texts_found_in
+from emobridge.learning.near_duplicates import normalised_text, texts_found_in
 from emobridge.learning.partners import Partners
 from emobridge.learning.protocols import make_folds, stored_folds
 from emobridge.learning.recipe import Recipe
@@ -317,6 +317,21 @@ def _without_test_texts(examples: Examples, parts: Parts) -> Parts:
 def _found_in(texts: tuple[str, ...], others: tuple[str, ...]) -> tuple[int, ...]:
     # The folds of a mixture mostly share their texts, and a comparison takes seconds.
     return tuple(texts_found_in(texts, others))
+
+
+def unread(examples: Examples, parts: Parts) -> NDArray[np.int64]:
+    """Return the validation part without texts, heard by nobody, that the fold trains on word for word.
+
+    People say "Yeah." in every scene, and two corpora of one television series share whole ones: what a model has read
+    with its label does not tell how sure it may be of what it has not. Acted clips share their sentences by design.
+    """
+
+    def text(row: int) -> str:
+        return normalised_text(examples.utterances[row].text or "")
+
+    silent = examples.presence[:, 1] & ~examples.presence[:, 0]
+    read = {text(row) for row in parts.train[silent[parts.train]]}
+    return np.array([row for row in parts.validation if not silent[row] or text(row) not in read], np.int64)
 
 
 def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pairs:

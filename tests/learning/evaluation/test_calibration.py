@@ -10,6 +10,7 @@ from emobridge.learning.evaluation.calibration import (
     category_sets,
     category_threshold,
     fit_temperature,
+    fit_weights,
     half_width,
     masked_softmax,
 )
@@ -61,6 +62,32 @@ def test_calibration_keeps_the_top_category_and_never_raises_the_loss_it_is_fitt
     before, after = (masked_softmax(logits, allowed, heat) for heat in (1.0, temperature))
     assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
     assert cross_entropy_soft(votes, after) <= cross_entropy_soft(votes, before) + 1e-6
+
+
+def test_weights_make_each_category_as_frequent_as_it_was_labelled() -> None:
+    logits, truth = draw(5, 4000)
+    habit = np.array([3.0, 1.0, 0.5, 1.0, 0.2, 1.5])
+    # Annotators who call the same things otherwise: what they say is drawn from the same shares, times their habit.
+    everything = np.ones_like(logits, dtype=bool)
+    said = masked_softmax(logits + np.log(habit), everything)
+    truth = (said.cumsum(axis=1) < np.random.default_rng(6).random((4000, 1))).sum(axis=1).clip(max=WIDTH - 1)
+    labels = np.eye(WIDTH)[truth]
+    shares = masked_softmax(logits, everything)
+    weights = fit_weights(shares, labels)
+    assert np.log(weights).sum() == pytest.approx(0, abs=1e-9)
+    np.testing.assert_allclose(weights / weights[1], habit / habit[1], rtol=0.25)
+    weighed = shares * weights / (shares * weights).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(weighed.mean(axis=0), (labels.sum(axis=0) + 1) / (4000 + WIDTH), atol=1e-5)
+    assert cross_entropy_soft(labels, weighed) < cross_entropy_soft(labels, shares)
+    assert fit_temperature(logits, labels, everything, weights) == pytest.approx(1.0, rel=0.06)
+
+
+def test_a_category_that_nobody_named_keeps_a_weight() -> None:
+    logits, _ = draw(7, 60)
+    shares = masked_softmax(logits, np.ones_like(logits, dtype=bool))
+    weights = fit_weights(shares, np.eye(WIDTH)[np.zeros(60, int)])
+    assert (weights > 0).all()
+    assert weights.argmax() == 0
 
 
 def test_masked_softmax_gives_nothing_to_a_category_that_is_not_allowed() -> None:

@@ -9,7 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emobridge.labels import sharpened
 from emobridge.learning.evaluation.calibration import category_sets
-from emobridge.learning.evaluation.metrics import expected_calibration_error, restrict_to_allowed, set_coverage
+from emobridge.learning.evaluation.metrics import (
+    cross_entropy_soft,
+    expected_calibration_error,
+    restrict_to_allowed,
+    set_coverage,
+)
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.views import corpus_categories, fit_view, in_own_views, untested
 
@@ -57,6 +62,29 @@ def test_corpora_that_err_in_opposite_directions_are_both_put_right(
         assert set_coverage(after.truth.astype(np.float64), sets) == pytest.approx(0.9, abs=0.04)
 
 
+def test_words_that_a_corpus_calls_otherwise_are_called_as_it_calls_them(make_predictions: Make) -> None:
+    whole = make_predictions(speakers=24, per_speaker=60, skill=1.5)
+    habit = np.array([4.0, 1.0, 1.0])  # how much more often than others its annotators name a category
+    spoken = overconfident(dataclasses.replace(whole, probabilities=sharpened(whole.probabilities, 1.0, 1 / habit)), 2)
+    for presence, moved in (("linguistic", True), ("acoustic", False)):
+        given = dataclasses.replace(spoken, presence=np.full(len(spoken), presence))
+        held_out = dataclasses.replace(given, folds=np.array([str((int(fold) + 1) % 4) for fold in given.folds]))
+        learned = held_out.select(held_out.presence == "linguistic")
+        before = in_own_views(given, held_out)
+        after = in_own_views(given, held_out, learned)
+        if not moved:  # nothing was learned from words alone
+            assert_array_equal(after.probabilities, before.probabilities)
+            continue
+        right = [(one.probabilities.argmax(axis=1) == whole.truth_indices).mean() for one in (before, after)]
+        assert right[1] > right[0] + 0.05
+        assert cross_entropy_soft(whole.truth, after.probabilities) < cross_entropy_soft(
+            whole.truth, before.probabilities
+        )
+        view = fit_view(held_out, whole.categories, ["linguistic"], learned)
+        logs = np.log(view.category_weights["linguistic"])
+        assert_allclose(logs - logs[1], 2 * np.log(habit), atol=0.35)  # said with twice the confidence
+
+
 def test_labels_of_tested_speakers_have_no_part_in_their_own_confidence(
     two_corpora: tuple[Predictions, Predictions],
 ) -> None:
@@ -94,6 +122,7 @@ def test_a_view_measured_on_too_little_promises_nothing(make_predictions: Make) 
     view = fit_view(few, ("angry", "sad"), ("acoustic", "both"))
     assert view.temperature == {"acoustic": 1.0, "both": 1.0}
     assert view.category_threshold == {"acoustic": 1.0, "both": 1.0}
+    assert view.category_weights == {}
 
 
 def test_without_a_name_each_utterance_is_its_own_speaker(make_predictions: Make) -> None:

@@ -62,6 +62,16 @@ def test_temperatures_and_sets_are_those_of_the_bundle(config: BundleConfig, sco
         assert "valence ±0.20" in row
 
 
+def test_weights_of_a_view_are_listed_where_it_has_some(config: BundleConfig, scores: Scores) -> None:
+    assert "multiplies" not in model_card(config, scores)
+    name, view = next(iter(config.views.items()))
+    factors = tuple(0.5 + 0.25 * number for number in range(len(view.categories)))
+    weighed = replace(view, category_weights={"linguistic": factors})
+    card = model_card(replace(config, views={name: weighed}), scores)
+    listed = ", ".join(f"{one} {factor:.2f}" for one, factor in zip(view.categories, factors, strict=True))
+    assert f"- `{name}`, linguistic: {listed}" in card
+
+
 def test_a_model_without_dimensions_or_without_measured_widths_says_so(config: BundleConfig, scores: Scores) -> None:
     bare = {name: replace(one, half_width={}) for name, one in config.conformal.items()}
     card = model_card(replace(config, dimensions=(), conformal=bare), scores)

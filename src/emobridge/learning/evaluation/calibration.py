@@ -15,6 +15,7 @@ from emobridge.registry import load_extra
 
 FEWEST_ITEMS = 20
 TEMPERATURE_RANGE = (0.05, 20.0)
+SCALING_STEPS, SCALED = 1000, 1e-6
 
 
 def masked_softmax(
@@ -27,7 +28,12 @@ def masked_softmax(
     return np.exp(_masked_log_softmax(logits, allowed, temperature))
 
 
-def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.floating], allowed: NDArray[np.bool_]) -> float:
+def fit_temperature(
+    logits: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    allowed: NDArray[np.bool_],
+    weights: NDArray[np.floating] | float = 1.0,
+) -> float:
     """Return the temperature (0.05 to 20) that makes the labels most likely; 1.0 where nothing is labelled.
 
     The cross-entropy is convex in 1 / temperature, so a bounded search finds the one minimum. The order of the
@@ -37,6 +43,7 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.floating], a
         logits: (N, C).
         truth: (N, C) distributions: one-hot or rater votes; all zero where missing. No mass where not allowed.
         allowed: (N, C) True for the categories that the item's corpus can hold.
+        weights: (C,) factors above 0 of the probabilities that the divided logits give (`fit_weights`).
     """
     known = truth.sum(axis=1) > 0
     if not known.any():
@@ -45,13 +52,40 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.floating], a
     assert not truth[~allowed].any(), "a true label lies outside its item's allowed categories"
 
     def loss(log_temperature: float) -> float:
-        logs = _masked_log_softmax(logits, allowed, math.exp(log_temperature))
+        logs = _masked_log_softmax(logits / math.exp(log_temperature) + np.log(weights), allowed, 1.0)
         return float(-(truth * np.where(allowed, logs, 0.0)).sum(axis=1).mean())
 
     low, high = TEMPERATURE_RANGE
     optimize = load_extra("scipy.optimize", "train")
     found = optimize.minimize_scalar(loss, bounds=(math.log(low), math.log(high)), method="bounded")
     return math.exp(float(found.x))
+
+
+def fit_weights(probabilities: NDArray[np.floating], truth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return (C,) factors with which the mean probability of each category is its frequency; their logs sum to 0.
+
+    A model that learned from several corpora at once is not told which annotators it answers for: one names neutral
+    what another names happy. The factors are the exponentials of the intercepts of a logistic regression on the
+    logarithms of ``probabilities``; each category counts as seen once more than it was.
+
+    Args:
+        probabilities: (N, C) above 0, summing to 1.
+        truth: (N, C) distributions: one-hot or rater votes.
+
+    Source:
+        generalized iterative scaling, Darroch and Ratcliff 1972, which converges to the one maximum of likelihood.
+    """
+    known = probabilities.astype(np.float64)
+    frequency = (truth.sum(axis=0, dtype=np.float64) + 1) / (len(truth) + truth.shape[1])
+    logs = np.zeros(truth.shape[1])
+    for _ in range(SCALING_STEPS):
+        shares = known * np.exp(logs)
+        change = np.log(frequency / (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0))
+        logs += change
+        if np.abs(change).max() < SCALED:
+            break
+    weights: NDArray[np.float64] = np.exp(logs - logs.mean())
+    return weights
 
 
 def category_threshold(

@@ -4,46 +4,66 @@ One temperature for whatever may be said serves corpora that err in opposite dir
 enough. Within the categories of one of them, as where new sound is like it, a temperature of its own is right. Every
 fold's model predicts speakers that it did not learn from; together these held-out speakers are many more than one fold
 has. Nobody is tested where a view fitted on them is judged, unless the split itself has the same people in all parts.
+
+What a corpus's annotators call things, and how often, differs as well; a model that reads several corpora at once is
+not told whose answer is asked for. So where words alone were learned from, the view of their corpus weighs its
+categories. Acted clips have no such weights: how often an actor was to be angry says nothing about anyone.
 """
 
 import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emobridge.bundle import ViewConfig
-from emobridge.labels import LEAST, sharpened
+from emobridge.labels import sharpened
 from emobridge.learning.evaluation.calibration import (
     FEWEST_ITEMS,
     category_threshold,
     fit_temperature,
+    fit_weights,
 )
 from emobridge.learning.evaluation.predictions import Predictions
 
 
-def fit_view(held_out: Predictions, categories: tuple[str, ...], presences: Iterable[str]) -> ViewConfig:
+def fit_view(
+    held_out: Predictions, categories: tuple[str, ...], presences: Iterable[str], learned: Predictions | None = None
+) -> ViewConfig:
     """Return a view whose temperature and threshold, for each presence, fit held-out speakers.
 
     Args:
         held_out: calibrated predictions; rows whose truth lies outside of the view do not count.
         categories: of the view, some of the predictions'.
         presences: where fewer than 20 rows count, the temperature is 1 and every set holds all of the view.
+        learned: what is said of training rows; the weights of the categories make it as frequent as their labels.
     """
-    columns = np.array([held_out.categories.index(name) for name in categories])
-    votes = held_out.truth[:, columns]
-    inside = votes.sum(axis=1) > 0
-    temperatures, thresholds = {}, {}
+    temperatures, thresholds, weights = {}, {}, {}
     for presence in presences:
-        rows = np.flatnonzero(inside & (held_out.presence == presence))
-        temperature, threshold = 1.0, 1.0
-        if len(rows) >= FEWEST_ITEMS:
-            truth = votes[rows] / votes[rows].sum(axis=1, keepdims=True)
-            shares = held_out.probabilities[np.ix_(rows, columns)]
-            logits = np.log(np.maximum(shares, LEAST))
-            temperature = fit_temperature(logits, truth, held_out.allowed[np.ix_(rows, columns)])
-            threshold = category_threshold(sharpened(shares, temperature), truth)
-        temperatures[presence], thresholds[presence] = temperature, threshold
-    return ViewConfig(categories, temperatures, thresholds)
+        temperatures[presence], thresholds[presence] = 1.0, 1.0
+        shares, truth, allowed = _within(held_out, categories, presence)
+        if len(truth) < FEWEST_ITEMS:
+            continue
+        factors = np.ones(len(categories))
+        if learned is not None:
+            known, labels, _ = _within(learned, categories, presence)
+            if len(labels) >= FEWEST_ITEMS:
+                factors = fit_weights(known, labels)
+                weights[presence] = tuple(factors.tolist())
+        temperatures[presence] = fit_temperature(np.log(shares), truth, allowed, factors)
+        thresholds[presence] = category_threshold(sharpened(shares, temperatures[presence], factors), truth)
+    return ViewConfig(categories, temperatures, thresholds, weights)
+
+
+def _within(
+    predictions: Predictions, categories: tuple[str, ...], presence: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return shares, truth and what is allowed, each (N, C), of the rows of a presence whose truth is in the view."""
+    columns = np.array([predictions.categories.index(name) for name in categories])
+    votes = predictions.truth[:, columns]
+    rows = np.flatnonzero((votes.sum(axis=1) > 0) & (predictions.presence == presence))
+    shares = sharpened(predictions.probabilities[np.ix_(rows, columns)], 1.0)
+    return shares, votes[rows] / votes[rows].sum(axis=1, keepdims=True), predictions.allowed[np.ix_(rows, columns)]
 
 
 def corpus_categories(predictions: Predictions) -> dict[str, tuple[str, ...]]:
@@ -58,8 +78,8 @@ def corpus_categories(predictions: Predictions) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def in_own_views(predictions: Predictions, held_out: Predictions) -> Predictions:
-    """Return the predictions of one variant, each in the view of its corpus's categories; no order of them changes.
+def in_own_views(predictions: Predictions, held_out: Predictions, learned: Predictions | None = None) -> Predictions:
+    """Return the predictions of one variant, each in the view of its corpus's categories.
 
     The view is fitted, for each fold and corpus, on the held-out rows of this corpus that are `untested` there. Rows
     of a corpus for which there are none stay as they are.
@@ -67,6 +87,7 @@ def in_own_views(predictions: Predictions, held_out: Predictions) -> Predictions
     Args:
         predictions: test parts of any number of folds.
         held_out: what the same folds' models said of their validation parts.
+        learned: what they said of texts that they trained on; None: no category has a weight, and none changes place.
     """
     probabilities, thresholds = predictions.probabilities.copy(), predictions.category_threshold.copy()
     for corpus, categories in corpus_categories(predictions).items():
@@ -74,14 +95,15 @@ def in_own_views(predictions: Predictions, held_out: Predictions) -> Predictions
         for fold in np.unique(predictions.folds):
             tested = (predictions.corpora == corpus) & (predictions.folds == fold)
             pool = untested(held_out.select(held_out.corpora == corpus), predictions.select(tested))
-            view = fit_view(pool, categories, np.unique(predictions.presence[tested]).tolist())
+            trained = learned and learned.select((learned.corpora == corpus) & (learned.folds == fold))
+            view = fit_view(pool, categories, np.unique(predictions.presence[tested]).tolist(), trained)
             for presence, temperature in view.temperature.items():
                 mine = np.flatnonzero(tested & (predictions.presence == presence))
                 if not (pool.presence == presence).any():
                     continue
                 within = np.zeros((len(mine), len(predictions.categories)), np.float32)
                 shares = predictions.probabilities[np.ix_(mine, columns)]
-                within[:, columns] = sharpened(shares, temperature)
+                within[:, columns] = sharpened(shares, temperature, view.category_weights.get(presence))
                 probabilities[mine], thresholds[mine] = within, view.category_threshold[presence]
     return dataclasses.replace(predictions, probabilities=probabilities, category_threshold=thresholds)
 

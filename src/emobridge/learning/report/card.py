@@ -111,11 +111,24 @@ def _views(config: BundleConfig) -> str:
         for name, view in config.views.items()
     ]
     table = markdown_table(["view", "categories", *config.presences], rows)
-    return (
+    text = (
         "Whoever knows that only some categories can occur asks within them (`--categories NAME`), and gets a "
         "temperature and a share that were fitted there; 1.00 and 1.000 where nothing was measured."
         f"\n\n{table}"
     )
+    weights = [
+        f"- `{name}`, {presence}: "
+        + ", ".join(f"{category} {factor:.2f}" for category, factor in zip(view.categories, factors, strict=True))
+        for name, view in config.views.items()
+        for presence, factors in view.category_weights.items()
+    ]
+    if weights:
+        text += (
+            "\n\nAnnotators differ in what they call things, and how often; the view of a corpus of texts answers as "
+            "its own did. It multiplies each category's probability, so that what it says of the texts that it learned "
+            "from is as frequent as their labels:\n\n" + "\n".join(weights)
+        )
+    return text
 
 
 def _confidence(config: BundleConfig) -> str:
