@@ -143,7 +143,7 @@ def run_fold(
     if not group.first:
         group.wait()
         return Predictions.read(stored)
-    calibration = calibrate(system, examples, calibration_pairs(examples, unread(examples, parts)))
+    calibration = calibrate(system, examples, fold.held_out_pairs(examples))
     fold.keep_domain(system, examples)
     fold.keep_held_out(system, examples, calibration)
     predictions = fold.predict(system, examples, Pairs.natural(examples, list(parts.test)), calibration)
@@ -192,6 +192,10 @@ class _Fold:
         fold, variant, seed = self.parts.name, self.variant, self.recipe.seed
         return predict(system, examples, pairs, calibration, fold=fold, variant=variant, seed=seed)
 
+    def held_out_pairs(self, examples: Examples) -> Pairs:
+        """Return what confidence is measured on: the unread validation part under every presence."""
+        return calibration_pairs(examples, unread(examples, self.parts))
+
     def complete(self, prepared: Prepared, report: Report) -> None:
         """Write what an earlier version did not leave behind, where there is a checkpoint to make it from."""
         undone = [name for name in (DOMAIN, HELD_OUT, LEARNED) if not (self.folder / name).exists()]
@@ -207,11 +211,11 @@ class _Fold:
 
     def keep_held_out(self, system: EmotionSystem, examples: Examples, calibration: dict[str, Calibration]) -> None:
         """Store what a trained system says of its validation part, under every presence, and of texts that it knows."""
-        pairs = calibration_pairs(examples, unread(examples, self.parts))
+        pairs = self.held_out_pairs(examples)
         self.predict(system, examples, pairs, calibration).write(self.folder / HELD_OUT, self.metadata)
         train = self.parts.train
-        silent = examples.presence[train, 1] & ~examples.presence[train, 0] & examples.targets[train].any(axis=1)
-        texts = Pairs.natural(examples, train[silent].tolist())
+        labelled_texts = train[examples.only_read[train] & examples.targets[train].any(axis=1)]
+        texts = Pairs.natural(examples, labelled_texts.tolist())
         self.predict(system, examples, texts, calibration).write(self.folder / LEARNED, self.metadata)
 
     def keep_domain(self, system: EmotionSystem, examples: Examples) -> None:
@@ -317,7 +321,7 @@ class Start:
         """
         if not isinstance(recipe.linguistic, MinilmConfig) or not recipe.linguistic.start_share:
             return examples
-        share, texts = recipe.linguistic.start_share, np.flatnonzero(examples.presence[:, 1] & ~examples.presence[:, 0])
+        share, texts = recipe.linguistic.start_share, np.flatnonzero(examples.only_read)
         if folder not in self.said or self.said[folder][0].utterances is not examples.utterances:
             system, _, _ = trained(self.recipe, self.prepared, folder, self.report)
             self.said[folder] = (examples, Opinion.of(system, examples, texts))

@@ -111,6 +111,13 @@ class Examples:
         """(N, 2): which of sound and text an utterance has."""
         return np.stack([self.frame_counts > 0, np.array([len(ids) > 0 for ids in self.token_ids], bool)], axis=1)
 
+    @property
+    def only_read(self) -> NDArray[np.bool_]:
+        """(N,): which utterances have text and no sound."""
+        presence = self.presence
+        only_read: NDArray[np.bool_] = presence[:, 1] & ~presence[:, 0]
+        return only_read
+
     def frames(self, index: int, copy: int = 0) -> NDArray[np.float32]:
         """Return the front end's vectors (T, F) of an example; (0, F) where there is no sound.
 

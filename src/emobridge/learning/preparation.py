@@ -329,9 +329,9 @@ def unread(examples: Examples, parts: Parts) -> NDArray[np.int64]:
     def text(row: int) -> str:
         return normalised_text(examples.utterances[row].text or "")
 
-    silent = examples.presence[:, 1] & ~examples.presence[:, 0]
-    read = {text(row) for row in parts.train[silent[parts.train]]}
-    return np.array([row for row in parts.validation if not silent[row] or text(row) not in read], np.int64)
+    only_read = examples.only_read
+    known = {text(row) for row in parts.train[only_read[parts.train]]}
+    return np.array([row for row in parts.validation if not only_read[row] or text(row) not in known], np.int64)
 
 
 def calibration_pairs(examples: Examples, validation: NDArray[np.int64]) -> Pairs:
