@@ -17,6 +17,7 @@ from emobridge.learning import experiment
 from emobridge.learning.crossvalidation import crossvalidate
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.experiment import (
+    RUN,
     START,
     Start,
     new_system,
@@ -26,7 +27,8 @@ from emobridge.learning.experiment import (
 from emobridge.learning.minilm import MinilmConfig
 from emobridge.learning.preparation import Prepared, prepare
 from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
-from emobridge.learning.storage import write_json
+from emobridge.learning.record import training_digest
+from emobridge.learning.storage import read_json
 from emobridge.learning.training.checkpoint import load_average
 from emobridge.learning.training.loop import CHECKPOINT
 
@@ -159,6 +161,23 @@ def test_a_start_never_learned_from_what_is_tested(finished: Run, prepared: Prep
         assert learned.isdisjoint(tested)
 
 
+def test_a_start_is_split_as_the_recipe_that_starts_from_it(
+    recipe_of: MakeRecipe, write_start: WriteStart, tmp_path: Path
+) -> None:
+    recipe = recipe_of(write_start())
+    entries = tuple(dataclasses.replace(entry, protocol="speakers") for entry in recipe.data.corpora)
+    data = dataclasses.replace(recipe.data, corpora=entries)
+    split = dataclasses.replace(recipe, data=data, evaluation=dataclasses.replace(recipe.evaluation, folds=4))
+    prepared = prepare(split, None, tmp_path)
+    start = Start.of(split, None, tmp_path, no_report)
+    assert start is not None
+    assert len(prepared.folds) == len(start.prepared.folds) == 4
+    for ours, theirs in zip(prepared.folds, start.prepared.folds, strict=True):
+        tested = ({u.utterances[row].id for row in rows} for u, rows in
+                  ((prepared.examples, ours.test), (start.prepared.examples, theirs.test)))  # fmt: skip
+        assert next(tested) == next(tested)
+
+
 def test_a_start_is_trained_once_and_shared_by_all_folds_that_may_have_it(
     finished: Run, prepared: Prepared, no_training: None
 ) -> None:
@@ -213,17 +232,28 @@ def test_killed_in_its_start_or_after_it_a_run_goes_on_as_if_never_stopped(
 
 
 def test_another_start_is_another_training(
-    finished: Run, prepared: Prepared, recipe_of: MakeRecipe, write_start: WriteStart, tmp_path: Path, no_training: None
+    finished: Run, prepared: Prepared, recipe_of: MakeRecipe, write_start: WriteStart, no_training: None
 ) -> None:
     with pytest.raises(RecipeError, match="another training"):
         crossvalidate(recipe_of(write_start(steps=3)), None, finished.folder, [1])
-    digests = []
-    for started in (None, "one", "other"):
-        if started:
-            write_json(tmp_path / experiment.RUN, {"digest": started})
-        place = tmp_path if started else None
-        digests.append(experiment._digest(finished.recipe, prepared, prepared.fold(1), place))
-    assert len(set(digests)) == 3
+    parts = prepared.fold(1)
+    digests = {training_digest(finished.recipe, prepared, parts, started) for started in (None, "one", "other")}
+    assert len(digests) == 3
+    began = read_json(finished.start_of(prepared, 1) / RUN)["digest"]
+    stored = read_json(finished.folder / finished.recipe.name / "fold-1" / RUN)["digest"]
+    assert stored == training_digest(finished.recipe, prepared, parts, began)
+
+
+@pytest.mark.alone
+def test_side_by_side_starts_are_trained_once_each_in_processes_of_their_own(
+    finished: Run, tmp_path: Path, no_training: None
+) -> None:
+    told = set()
+    again = crossvalidate(finished.recipe, None, tmp_path, report=lambda what, *_: told.add(what), jobs=2)
+    assert_equal(again, finished.predictions)
+    trained = {path.parent.name for path in (tmp_path / START / "words").glob(f"*/{RUN}")}
+    assert trained == {path.name for path in finished.trained if START in path.parts}
+    assert {what for what in told if what.startswith("words, train")} == {f"words, train {name}" for name in trained}
 
 
 def test_what_starts_from_a_training_may_learn_on(

@@ -97,6 +97,7 @@ def _refuse_shared_training() -> None:
 def _all_done(runs: "Sequence[_Planned]", jobs: int, report: Report) -> Predictions:
     """Return the predictions of all runs, ``jobs`` folds at once."""
     if jobs > 1:
+        train_side_by_side(_starts(runs), jobs, report)
         items = [
             item for seeded, prepared, folds, start in runs for item in seeded.items(prepared, folds, start, report)
         ]
@@ -105,6 +106,19 @@ def _all_done(runs: "Sequence[_Planned]", jobs: int, report: Report) -> Predicti
     for seeded, prepared, folds, start in runs:
         found += seeded.run(prepared, folds, start, report)
     return Predictions.concatenate(found)
+
+
+def _starts(runs: "Sequence[_Planned]") -> list[Item]:
+    """Return what the folds of all runs start from, each once."""
+    found: dict[Path, Item] = {}
+    for _, prepared, folds, start in runs:
+        if start is None:
+            continue
+        for parts in folds:
+            mine, name = start.fold_for(prepared.examples, parts), start.recipe.name
+            folder = start.folder / mine.name
+            found[folder] = Item(name, start.recipe, name, start.prepared, mine, folder)
+    return list(found.values())
 
 
 def first_training(recipe: Recipe, predictions: Predictions, out: Path) -> Path:
@@ -151,13 +165,11 @@ class _Seeded:
         return cls(replace(recipe, seed=seed), variant, f"{variant}, seed {seed}", out / variant / f"seed-{seed}")
 
     def items(self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: Report) -> Iterator[Item]:
-        """Yield its folds for processes of their own, once what they share is done."""
+        """Yield its folds for processes of their own, whose clips are perturbed here."""
         copies = self.recipe.training.perturbed_copies
         for parts in folds:
             heard = np.concatenate((parts.train, parts.validation))
             add_perturbed_copies(prepared.examples, heard, copies, partial(report, f"perturb {parts.name}"))
-            if start is not None:
-                start.run(prepared.examples, parts)
         silent = start and replace(start, report=no_report)
         for parts in folds:
             folder = self.folder / parts.name

@@ -4,7 +4,6 @@ A run is a folder. Each variant and fold of it has a folder of its own with the 
 stored predictions; what is complete is not done again, and what was interrupted goes on where it stopped.
 """
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,6 @@ import numpy as np
 import torch
 
 from emobridge.errors import RecipeError
-from emobridge.learning.batches import LONGEST_BLOCK
 from emobridge.learning.compact import CompactConfig
 from emobridge.learning.domain import DOMAIN, fit_domain, save_domain
 from emobridge.learning.evaluation.estimates import Calibration, Pairs, calibrate, predict
@@ -25,10 +23,9 @@ from emobridge.learning.frozen_texts import read_texts
 from emobridge.learning.hub_checkpoints import VectorShape
 from emobridge.learning.leaks import SplitRecord
 from emobridge.learning.minilm import MinilmConfig, MinilmEncoder
-from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.preparation import Parts, Prepared, calibration_pairs, prepare, unread
 from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.record import cost_since, run_record
+from emobridge.learning.record import cost_since, run_record, training_digest
 from emobridge.learning.storage import read_json, write_json
 from emobridge.learning.system import EmotionSystem, SystemConfig
 from emobridge.learning.teaching import Opinion, mean_weights, with_opinion
@@ -113,7 +110,7 @@ def run_fold(
     """
     examples, start_s = prepared.examples, time.perf_counter()
     started = None if start is None else start.run(examples, parts)
-    digest = _digest(recipe, prepared, parts, started)
+    digest = training_digest(recipe, prepared, parts, None if started is None else read_json(started / RUN)["digest"])
     fold = _Fold(recipe, variant, parts, folder, digest)
     stored = folder / PREDICTIONS
     if stored.exists():
@@ -230,27 +227,6 @@ class _Fold:
             save_domain(domain, self.folder / DOMAIN)
 
 
-def _digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: Path | None) -> str:
-    """Return a digest of all that decides a training: recipe, utterances, labels, split and what it starts from."""
-    examples = prepared.examples
-    whole = hashlib.sha256(recipe.digest.encode())
-    for encoder in prepared.public.values():
-        whole.update(f"{encoder.fingerprint} in blocks of {LONGEST_BLOCK}".encode())
-    if recipe.acoustic is None or any(stream.kind == "linguistic" for stream in recipe.training.streams):
-        whole.update(f"texts in blocks of {LONGEST_BLOCK}".encode())
-    if started is not None:
-        whole.update(read_json(started / RUN)["digest"].encode())
-    whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
-    for array in (examples.targets, examples.allowed, examples.dimensions, parts.train, parts.validation, parts.test):
-        whole.update(np.ascontiguousarray(array).tobytes())
-    whole.update("\n".join(key or "" for key in examples.frame_keys).encode())
-    for row in np.flatnonzero(examples.presence[:, 1]):
-        whole.update(np.append(row, examples.token_ids[row]).tobytes())
-    if recipe.training.perturbed_copies:
-        whole.update(f"perturbations {PERTURBATIONS_VERSION}".encode())
-    return whole.hexdigest()
-
-
 @dataclass(frozen=True)
 class Start:
     """The training, of a recipe of its own, that a linguistic encoder starts from (`MinilmConfig.start`).
@@ -286,11 +262,23 @@ class Start:
                 "a start has a section [linguistic], whose own start is the released weights",
                 "choose another linguistic.start",
             )
+        other = _split_alike(other, recipe)
         folder = out / START / other.name
         return cls(other, prepare(other, data, folder, of_variant(report, other.name), allow_leaks), folder, report)
 
     def run(self, examples: Examples, parts: Parts) -> Path:
-        """Train the first fold that learns from nothing that ``parts`` test, and return its folder.
+        """Train `fold_for` these ``parts`` of the examples, and return its folder.
+
+        Raises:
+            RecipeError: as for `fold_for`.
+        """
+        mine = self.fold_for(examples, parts)
+        folder = self.folder / mine.name
+        run_fold(self.recipe, self.recipe.name, self.prepared, mine, folder, None, self.report)
+        return folder
+
+    def fold_for(self, examples: Examples, parts: Parts) -> Parts:
+        """Return the first fold that learns from nothing that ``parts`` test.
 
         Raises:
             RecipeError: every fold of the other recipe learns from something that is tested here.
@@ -301,9 +289,7 @@ class Start:
             mine = self.prepared.fold(number)
             learned = {(own[row].corpus, own[row].id) for row in (*mine.train, *mine.validation)}
             if not learned & tested:
-                folder = self.folder / mine.name
-                run_fold(self.recipe, self.recipe.name, self.prepared, mine, folder, None, self.report)
-                return folder
+                return mine
         raise RecipeError(
             f"{parts.name} starts from the recipe '{self.recipe.name}'",
             "a start must have a fold that learns from nothing that is tested",
@@ -327,6 +313,14 @@ class Start:
             self.said[folder] = (examples, Opinion.of(system, examples, texts))
         taught = np.isin(texts, parts.train)
         return with_opinion(examples, texts[taught], self.said[folder][1].of_rows(taught), share)
+
+
+def _split_alike(start: Recipe, recipe: Recipe) -> Recipe:
+    """Return the start with the protocols of the recipe, so that what is tested here was not learned there."""
+    protocols = {entry.name: entry.protocol for entry in recipe.data.corpora}
+    corpora = tuple(replace(entry, protocol=protocols.get(entry.name, entry.protocol)) for entry in start.data.corpora)
+    evaluation = replace(start.evaluation, folds=recipe.evaluation.folds)
+    return replace(start, data=replace(start.data, corpora=corpora), evaluation=evaluation)
 
 
 def _check_run(folder: Path, digest: str) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -60,8 +61,12 @@ class Part:
             modulus, remainder = self.text_hash
             return utterance.text is not None and text_hash(utterance.text, modulus) == remainder
         if self.utterances:
-            return utterance.id in self.utterances
+            return utterance.id in self._ids
         return utterance.split == self.split if self.split else utterance.speaker in self.speakers
+
+    @cached_property
+    def _ids(self) -> frozenset[str]:
+        return frozenset(self.utterances)
 
 
 @dataclass(frozen=True)

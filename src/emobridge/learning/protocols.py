@@ -6,6 +6,7 @@ what speaks a sentence that the test part speaks.
 """
 
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -102,6 +103,31 @@ def _text_folds(corpus: Corpus, parts: int) -> FoldFile:
         f"Texts that nearly equal one in another test part are excluded. {_TEXT_RULE}"
     )
     return _without_duplicates(FoldFile(corpus.name, VERSION, rule, _rotate(tests), guards=TEXT_GUARDS), corpus)
+
+
+def _episodes(corpus: Corpus, parts: int) -> FoldFile:
+    if parts < 3:
+        raise CorpusError(f"{parts} parts", "valid: 3 or more: train, validation and test differ", "ask for more parts")
+    dealt: list[list[str]] = [[] for _ in range(parts)]
+    for utterance in corpus.utterances:
+        episode = utterance.attributes.get("episode")
+        if not episode:
+            given = f"protocol 'episodes': '{utterance.id}' of {corpus.name} has no episode"
+            raise CorpusError(given, "every utterance needs the column episode", "choose another one")
+        name = f"{utterance.attributes.get('season', '')} {episode}"
+        dealt[int(hashlib.sha256(name.encode()).hexdigest(), 16) % parts].append(utterance.id)
+    if not all(dealt):
+        given = f"protocol 'episodes' in {parts} parts: one of them gets none of the episodes of {corpus.name}"
+        raise CorpusError(given, "every part holds an episode", "ask for fewer parts, or choose another protocol")
+    rule = (
+        "Test part k holds the episodes whose SHA-256 (of season, space, episode) has the remainder k - 1 when divided "
+        f"by {parts}, so that corpora of one series agree; the validation part is the next fold's test part. An "
+        f"utterance that nearly equals one in another test part is excluded. {_TEXT_RULE}"
+    )
+    own = ("recording",) if is_speech(corpus.utterances) else ("text", "recording")
+    folds = _rotate([Part(utterances=tuple(sorted(ids))) for ids in dealt])
+    guards = (*own, "dialogue", "partner", "selection")
+    return _without_duplicates(FoldFile(corpus.name, VERSION, rule, folds, guards=guards), corpus)
 
 
 _TEXT_RULE = (
@@ -308,4 +334,5 @@ PROTOCOLS: dict[str, Callable[[Corpus, int], FoldFile]] = {
     "speaker-partner": _speaker_partner,
     "speaker-next-session": _speaker_next_session,
     "session": _session,
+    "episodes": _episodes,
 }

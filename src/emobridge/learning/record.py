@@ -1,5 +1,6 @@
-"""What a finished training tells export, the model card and the report, as plain values."""
+"""What decides a training, and what a finished one tells export, the model card and the report."""
 
+import hashlib
 import importlib.metadata
 import platform
 import sys
@@ -14,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from emobridge.labels import MODALITIES
+from emobridge.learning.batches import LONGEST_BLOCK
 from emobridge.learning.evaluation.estimates import Calibration
 from emobridge.learning.features import Examples
 from emobridge.learning.hub_checkpoints import best_device
+from emobridge.learning.perturbations import VERSION as PERTURBATIONS_VERSION
 from emobridge.learning.precisions import training_precision
 from emobridge.learning.preparation import Parts, Prepared
 from emobridge.learning.recipe import Recipe
@@ -64,6 +67,32 @@ def run_record(
             for number, corpus in enumerate(prepared.corpora)
         ],
     }
+
+
+def training_digest(recipe: Recipe, prepared: Prepared, parts: Parts, started: str | None) -> str:
+    """Return a digest of all that decides a training: recipe, utterances, labels, split and what it starts from.
+
+    Args:
+        recipe, prepared, parts: what is trained.
+        started: the digest of the training that the linguistic encoder starts from; None: of the released weights.
+    """
+    examples = prepared.examples
+    whole = hashlib.sha256(recipe.digest.encode())
+    for encoder in prepared.public.values():
+        whole.update(f"{encoder.fingerprint} in blocks of {LONGEST_BLOCK}".encode())
+    if recipe.acoustic is None or any(stream.kind == "linguistic" for stream in recipe.training.streams):
+        whole.update(f"texts in blocks of {LONGEST_BLOCK}".encode())
+    if started is not None:
+        whole.update(started.encode())
+    whole.update("\n".join(f"{utterance.corpus}/{utterance.id}" for utterance in examples.utterances).encode())
+    for array in (examples.targets, examples.allowed, examples.dimensions, parts.train, parts.validation, parts.test):
+        whole.update(np.ascontiguousarray(array).tobytes())
+    whole.update("\n".join(key or "" for key in examples.frame_keys).encode())
+    for row in np.flatnonzero(examples.presence[:, 1]):
+        whole.update(np.append(row, examples.token_ids[row]).tobytes())
+    if recipe.training.perturbed_copies:
+        whole.update(f"perturbations {PERTURBATIONS_VERSION}".encode())
+    return whole.hexdigest()
 
 
 def _public_encoders(prepared: Prepared) -> dict[str, dict[str, Any]]:
