@@ -21,7 +21,9 @@ NOTE = (
     "validation part (for a corpus left out: by leaving out each training corpus in turn), then it is fitted on "
     "training and validation together. No test speaker takes part in either. Confidence of a recipe within a corpus is "
     "that of its view (`--categories`), fitted on what the folds held out, never on a fold's test "
-    "speakers (where an authors' split has the same people in all parts: on its own validation part)."
+    "speakers (where an authors' split has the same people in all parts: on its own validation part). The test parts "
+    "of meld and emorynlp are small for a calibration error; over many more of their sentences: "
+    "[episodes](episodes.md)."
 )
 PROTOCOLS = {
     WITHIN: "Speaker-disjoint folds of each corpus (text: the authors' split, or folds of posts)",

@@ -13,6 +13,7 @@ from emobridge.learning.corpora.base import Utterance
 from emobridge.learning.evaluation.metrics import expected_calibration_error
 from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.recipe import read_recipe
+from emobridge.learning.storage import read_json
 
 
 def test_nothing_but_the_split_and_the_variants_is_changed() -> None:
@@ -89,3 +90,9 @@ def test_the_page_tells_the_error_of_all_sentences_and_of_the_authors_part(
     page = episodes.page(results)
     assert all(f"{name} {told}" in page for name in episodes.CORPORA)
     assert "folds fold-1 of 4" in page
+
+
+def test_the_committed_page_says_what_the_committed_figures_say() -> None:
+    results = read_json(episodes.COMMITTED / "episodes.json")
+    assert (episodes.COMMITTED / "episodes.md").read_text(encoding="utf-8") == episodes.page(results)
+    assert results["recipe"]["digest"] == episodes.by_episodes(read_recipe("default")).digest
