@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from emobridge.learning import experiment, features
+from emobridge.learning import experiment, features, record
 from emobridge.learning.batches import CLEAN_SHARE, BatchStream, StreamConfig, collate
 from emobridge.learning.cache import ArrayCache
 from emobridge.learning.evaluation.estimates import Pairs
@@ -128,6 +128,6 @@ def test_copies_change_the_outcome_and_another_kind_of_copy_is_another_training(
     clean = digest(toy_recipe(), "clean")
     copied = digest(recipe, "copied")
     assert not np.array_equal(clean[0].probabilities, copied[0].probabilities)
-    monkeypatch.setattr(experiment, "PERTURBATIONS_VERSION", -1)
+    monkeypatch.setattr(record, "PERTURBATIONS_VERSION", -1)
     assert len({clean[1], copied[1], digest(recipe, "other")[1]}) == 3
     assert digest(toy_recipe(), "clean again")[1] == clean[1]
