@@ -24,6 +24,7 @@ from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.storage import make_folder, read_json, replacing, write_json
 from emobridge.version import __version__
+from listening import progress
 from plots import draw
 from results import FORMAT_VERSION, entries, of_corpus, rows
 from tables import PROTOCOLS, page, readme_section, shown_in, summary_table, write_readme
@@ -101,13 +102,13 @@ def measure(
         EmobridgeError: as for `crossvalidate`; also a missing extra.
     """
     found = []
-    inside = [(recipe, crossvalidate(recipe, data, runs / recipe.name, folds, _report)) for recipe in recipes]
+    inside = [(recipe, crossvalidate(recipe, data, runs / recipe.name, folds, progress)) for recipe in recipes]
     for name in corpora:
         for task in _within(name, recipes, data, runs, folds):
             found += _judged(task, inside, resamples)
     if folds is None and set(corpora) & set(speech):
         outside = [
-            (recipe, crossvalidate(recipe, data, runs / recipe.name, None, _report, leave_corpus_out=True))
+            (recipe, crossvalidate(recipe, data, runs / recipe.name, None, progress, leave_corpus_out=True))
             for recipe in recipes
             if sum("acoustic" in entry.modalities for entry in recipe.data.corpora) > 1
         ]
@@ -183,11 +184,6 @@ def outdated(out: Path, readme: Path = README) -> list[str]:
 
 def _belongs_in_readme(results: dict[str, Any], out: Path) -> bool:
     return bool(results["recipes"]) and out.resolve() == COMMITTED
-
-
-def _report(what: str, done: int, total: int) -> None:
-    if done == total or done % max(1, total // 10) == 0:
-        log.info("%s: %d of %d", what, done, total)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from emobridge.learning.evaluation.predictions import Predictions
 from emobridge.learning.evaluation.score import score
 from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
 from emobridge.learning.report.tables import markdown_table
-from listening import COMMITTED, interval, stored, write_results
+from listening import COMMITTED, interval, progress, stored, write_results
 
 PARTS: dict[str, dict[str, float]] = {
     "prototypes": {},
@@ -48,7 +48,6 @@ PROXIES = {
     "within_category": "within categories",
     "within_answer": "within answers",
 }
-log = logging.getLogger("dimensions")
 
 
 def ablation(recipe: Recipe) -> Recipe:
@@ -183,15 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = ablation(read_recipe(given.recipe, given.set))
-    predictions = crossvalidate(recipe, given.data, given.run, [1], _report)
+    predictions = crossvalidate(recipe, given.data, given.run, [1], progress)
     results = measure(recipe, predictions, given.data, given.resamples)
     write_results(given.out, "dimensions", results, page(results))
     return 0
-
-
-def _report(what: str, done: int, total: int) -> None:
-    if done == total or done % max(1, total // 10) == 0:
-        log.info("%s: %d of %d", what, done, total)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from emobridge.learning.evaluation.score import judged, measured
 from emobridge.learning.recipe import Recipe, read_recipe
 from emobridge.learning.report.drawings import calibration_bins
 from emobridge.learning.report.tables import heading, markdown_table
-from listening import COMMITTED, draw, interval, stored, write_results
+from listening import COMMITTED, draw, interval, progress, stored, write_results
 
 CORPORA = ("meld", "emorynlp")
 PARTS = 4
@@ -44,7 +44,6 @@ NOTE = (
     "where they are exactly right (labels drawn from them): mean, and what 95 % of draws stay below. An ECE below that "
     "cannot be told from none. Models of the authors' own split, which learn from more: [accuracy](accuracy.md)."
 )
-log = logging.getLogger("episodes")
 
 
 def by_episodes(recipe: Recipe) -> Recipe:
@@ -111,6 +110,11 @@ def _figures(rows: Predictions, known: Mapping[str, Utterance], resamples: int) 
     }
 
 
+def errors(results: Mapping[str, Any]) -> dict[str, float]:
+    """Return the calibration error over all sentences of each corpus."""
+    return {corpus: found[ALL]["metrics"][ERROR]["value"] for corpus, found in results["corpora"].items()}
+
+
 def page(results: Mapping[str, Any]) -> str:
     """Return episodes.md."""
     source = (
@@ -126,9 +130,9 @@ def page(results: Mapping[str, Any]) -> str:
             counted = [f"{corpus}, {name}", str(one["sentences"]), str(one["episodes"])]
             table.append([*counted, *(interval(one["metrics"][metric]) for metric in SHOWN), chance])
     header = ["sentences of", "sentences", "episodes", *(heading(metric) for metric in SHOWN), "ECE by chance"]
-    errors = [(corpus, found[ALL]["metrics"][ERROR]["value"]) for corpus, found in results["corpora"].items()]
     told = "; ".join(
-        f"{corpus} {value:.3f}, {'under' if value < BOUND else 'NOT under'} {BOUND}" for corpus, value in errors
+        f"{corpus} {value:.3f}, {'under' if value < BOUND else 'NOT under'} {BOUND}"
+        for corpus, value in errors(results).items()
     )
     parts = ["# Confidence on episodes that were never met", source, NOTE, "![reliability](episodes.svg)"]
     return "\n\n".join([*parts, markdown_table(header, table), f"Calibration error over all sentences: {told}."]) + "\n"
@@ -164,17 +168,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = by_episodes(read_recipe(given.recipe, given.set))
     folds = given.fold or range(1, PARTS + 1)
-    predictions = crossvalidate(recipe, given.data, given.run, folds, _report, jobs=given.jobs)
+    predictions = crossvalidate(recipe, given.data, given.run, folds, progress, jobs=given.jobs)
     results = measure(recipe, predictions, given.data, given.resamples)
     out = write_results(given.out, "episodes", results, page(results))
     draw(out / "episodes.svg", len(CORPORA), lambda axes: paint(results, axes), (8.0, 4.2))
-    errors = [found[ALL]["metrics"][ERROR]["value"] for found in results["corpora"].values()]
-    return 0 if max(errors) < BOUND else 1
-
-
-def _report(what: str, done: int, total: int) -> None:
-    if done == total or done % max(1, total // 10) == 0:
-        log.info("%s: %d of %d", what, done, total)
+    return 0 if max(errors(results).values()) < BOUND else 1
 
 
 if __name__ == "__main__":

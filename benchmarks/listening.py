@@ -277,6 +277,12 @@ def interval(figure: Mapping[str, float | None] | None, signed: bool = False) ->
     return str(value) if low is None else f"{value} [{low}, {high}]"
 
 
+def progress(what: str, done: int, total: int) -> None:
+    """Tell of a tenth of what is being done."""
+    if done == total or done % max(1, total // 10) == 0:
+        log.info("%s: %d of %d", what, done, total)
+
+
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return the options that both benchmarks take."""
     options = argparse.ArgumentParser(description=(description or "").splitlines()[0])

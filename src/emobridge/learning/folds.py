@@ -125,7 +125,12 @@ class Fold:
 
 def text_hash(text: str, modulus: int) -> int:
     """Return the remainder of the SHA-256 of the normalised text: the same on every machine."""
-    return int(hashlib.sha256(normalised_text(text).encode()).hexdigest(), 16) % modulus
+    return hash_remainder(normalised_text(text), modulus)
+
+
+def hash_remainder(words: str, modulus: int) -> int:
+    """Return the remainder of the SHA-256 of ``words`` as they are."""
+    return int(hashlib.sha256(words.encode()).hexdigest(), 16) % modulus
 
 
 def read_folds(name_or_path: str | Path) -> FoldFile:

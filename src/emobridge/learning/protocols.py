@@ -6,7 +6,6 @@ what speaks a sentence that the test part speaks.
 """
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from emobridge.learning.folds import (
     FoldParts,
     Part,
     checked_in_folds,
+    hash_remainder,
     read_folds,
     resolve,
 )
@@ -66,9 +66,13 @@ def make_folds(corpus: Corpus, parts: int, protocol: str | None = None) -> FoldF
     return fold_file if name == protocol else _script_disjoint(fold_file, corpus)
 
 
-def _dealt(corpus: Corpus, parts: int) -> FoldFile:
+def _require_three(parts: int) -> None:
     if parts < 3:
         raise CorpusError(f"{parts} parts", "valid: 3 or more: train, validation and test differ", "ask for more parts")
+
+
+def _dealt(corpus: Corpus, parts: int) -> FoldFile:
+    _require_three(parts)
     if all(utterance.speaker for utterance in corpus.utterances):
         return _speaker_folds(corpus, parts)
     if is_speech(corpus.utterances):
@@ -106,8 +110,7 @@ def _text_folds(corpus: Corpus, parts: int) -> FoldFile:
 
 
 def _episodes(corpus: Corpus, parts: int) -> FoldFile:
-    if parts < 3:
-        raise CorpusError(f"{parts} parts", "valid: 3 or more: train, validation and test differ", "ask for more parts")
+    _require_three(parts)
     dealt: list[list[str]] = [[] for _ in range(parts)]
     for utterance in corpus.utterances:
         episode = utterance.attributes.get("episode")
@@ -115,7 +118,7 @@ def _episodes(corpus: Corpus, parts: int) -> FoldFile:
             given = f"protocol 'episodes': '{utterance.id}' of {corpus.name} has no episode"
             raise CorpusError(given, "every utterance needs the column episode", "choose another one")
         name = f"{utterance.attributes.get('season', '')} {episode}"
-        dealt[int(hashlib.sha256(name.encode()).hexdigest(), 16) % parts].append(utterance.id)
+        dealt[hash_remainder(name, parts)].append(utterance.id)
     if not all(dealt):
         given = f"protocol 'episodes' in {parts} parts: one of them gets none of the episodes of {corpus.name}"
         raise CorpusError(given, "every part holds an episode", "ask for fewer parts, or choose another protocol")
