@@ -26,7 +26,7 @@ from emobridge.learning.folds import (
 from toy_corpora import corpus_of, spoken
 
 data = pytest.mark.skipif(not os.environ.get("EMOBRIDGE_DATA"), reason="EMOBRIDGE_DATA is not set: no corpora here")
-SPEAKERS_A_PART = {"ravdess": (8, 3), "emodb": (10, 1), "nemo": (9, 1), "crema_d": (3, 26)}
+SPEAKERS_A_PART = {"ravdess": (8, 3), "emodb": (10, 1), "nemo": (9, 1), "crema_d": (6, 15)}
 HERE = ("crema_d", "ravdess", "emodb", "nemo", "emobank", "fb_valence_arousal", "meld", "emorynlp")
 
 
@@ -44,7 +44,9 @@ def test_every_checked_in_file_is_its_corpus_s_with_unique_folds_and_a_rule(name
 def test_every_speaker_is_tested_once_and_never_validated_on_in_the_same_fold(name: str) -> None:
     folds = read_folds(name).folds
     count, speakers_a_part = SPEAKERS_A_PART[name]
-    assert [len(fold.test.speakers) for fold in folds] == [speakers_a_part] * count
+    sizes = [len(fold.test.speakers) for fold in folds]
+    assert len(sizes) == count
+    assert {*sizes} <= {speakers_a_part, speakers_a_part + 1}  # one more where they do not divide
     tested = [speaker for fold in folds for speaker in fold.test.speakers]
     assert len(set(tested)) == len(tested)
     for fold, following in zip(folds, [*folds[1:], folds[0]], strict=True):

@@ -12,7 +12,7 @@ from emobridge.registry import load_entry
 data = pytest.mark.skipif(not os.environ.get("EMOBRIDGE_DATA"), reason="EMOBRIDGE_DATA is not set: no corpora here")
 RELEASES = ("iemocap", "msp_podcast")  # licensed: they are nowhere but in their own release
 UTTERANCES = {
-    "crema_d": 1997,
+    "crema_d": 7435,
     "ravdess": 1440,
     "emodb": 535,
     "nemo": 4481,
