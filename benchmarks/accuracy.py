@@ -18,11 +18,11 @@ from typing import Any
 import peers
 from emobridge.errors import CorpusError, EmobridgeError, nearest
 from emobridge.labels import label_map
-from emobridge.learning.cache import cache_folder
-from emobridge.learning.crossvalidation import crossvalidate
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.storage import make_folder, read_json, replacing, write_json
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.experiments.crossvalidation import crossvalidate
+from emobridge.training.experiments.recipe import Recipe, read_recipe
+from emobridge.utils.cache import cache_folder
+from emobridge.utils.files import make_folder, read_json, replacing, write_json
 from emobridge.version import __version__
 from listening import progress
 from plots import draw

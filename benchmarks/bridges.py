@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from emobridge.learning.experiment import system_config
-from emobridge.learning.hub_checkpoints import VectorShape
-from emobridge.learning.model import BridgeFusion, Fusion, FusionConfig, FusionModel
-from emobridge.learning.moments import Modality
-from emobridge.learning.recipe import read_recipe
-from emobridge.learning.record import versions
-from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing
+from emobridge.encoders.hub.checkpoints import VectorShape
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.training.experiments.provenance import versions
+from emobridge.training.experiments.recipe import read_recipe
+from emobridge.training.experiments.train_fold import system_config
+from emobridge.training.models.alignment import Modality
+from emobridge.training.models.fusion import BridgeFusion, Fusion, FusionConfig, FusionModel
+from emobridge.utils.files import make_folder, replacing
 from plain_bridges import PlainBridgeFusion
 
 COMMITTED = Path(__file__).parents[1] / "docs" / "benchmarks"

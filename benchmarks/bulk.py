@@ -31,9 +31,9 @@ from pyarrow.parquet import read_table
 
 import emobridge
 from capacity import Cluster, Costs, estimate
-from emobridge.audio import load_audio
-from emobridge.bulk.cluster import cluster, each
-from emobridge.bulk.inputs import find, parts_for
+from emobridge.audio.load import load_audio
+from emobridge.batch.cluster.inputs import find, parts_for
+from emobridge.batch.cluster.ray import cluster, each
 from folder import make_recordings
 from listening import COMMITTED, write_results
 

@@ -14,10 +14,10 @@ import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from emobridge.audio import load_audio
+from emobridge.audio.load import load_audio
 from emobridge.labels import label_map
-from emobridge.learning.corpora import read_corpus
-from emobridge.registry import load_extra
+from emobridge.training.corpora import read_corpus
+from emobridge.utils.extras import load_extra
 
 RATE_HZ = 16_000
 TELEPHONE_HZ = 8_000

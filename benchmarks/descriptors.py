@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.audio import load_audio
-from emobridge.learning.cache import ArrayCache
-from emobridge.learning.features import Examples
-from emobridge.learning.training.loop import Progress, no_progress
-from emobridge.registry import load_extra
+from emobridge.audio.load import load_audio
+from emobridge.training.data.examples import Examples
+from emobridge.training.fit.trainer import Progress, no_progress
+from emobridge.utils.cache import ArrayCache
+from emobridge.utils.extras import load_extra
 
 EXTRA = "benchmark"
 FEATURE_SET = "eGeMAPSv02"

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 import emobridge
-from emobridge.learning.corpora.base import Utterance
-from emobridge.learning.crossvalidation import crossvalidate
-from emobridge.learning.evaluation.dimension_proxies import measured_proxies
-from emobridge.learning.evaluation.intervals import bootstrap_intervals, paired_differences
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import score
-from emobridge.learning.recipe import Recipe, parse_recipe, read_recipe
-from emobridge.learning.report.tables import markdown_table
+from emobridge.training.corpora.base import Utterance
+from emobridge.training.evaluation.bootstrap import bootstrap_intervals, paired_differences
+from emobridge.training.evaluation.dimension_proxies import measured_proxies
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.evaluation.scores import score
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.training.experiments.crossvalidation import crossvalidate
+from emobridge.training.experiments.recipe import Recipe, parse_recipe, read_recipe
 from listening import COMMITTED, interval, progress, stored, write_results
 
 PARTS: dict[str, dict[str, float]] = {

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from emobridge.learning.perturbations import SAMPLE_RATE_HZ
-from emobridge.learning.report.tables import markdown_table
+from emobridge.training.data.augmentation import SAMPLE_RATE_HZ
+from emobridge.training.evaluation.tables import markdown_table
 from listening import (
     ALL,
     CATEGORIES,

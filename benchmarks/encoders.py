@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 import emobridge
-from emobridge.audio import load_audio
-from emobridge.learning.hub_checkpoints import computes_in_half
-from emobridge.learning.hub_encoders import HubEncoder
-from emobridge.learning.hub_graphs import machine
-from emobridge.learning.hub_speech import HubAcousticEncoder
-from emobridge.learning.precisions import measure_speeds
-from emobridge.learning.record import versions
-from emobridge.learning.report.tables import markdown_table
+from emobridge.audio.load import load_audio
+from emobridge.encoders.hub.acceleration.onnx_graphs import machine
+from emobridge.encoders.hub.acceleration.precision import measure_speeds
+from emobridge.encoders.hub.base import HubEncoder
+from emobridge.encoders.hub.checkpoints import computes_in_half
+from emobridge.encoders.hub.speech import HubAcousticEncoder
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.training.experiments.provenance import versions
 from encoders_speech import Head, open_speech, speech_operations, write_speech
 from encoders_text import TOKENS, open_text, text_operations, token_ids, write_text
 from listening import COMMITTED, write_results

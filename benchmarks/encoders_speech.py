@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import HubertConfig, HubertForSequenceClassification, Wav2Vec2FeatureExtractor
 
-from emobridge.learning.hub_speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
+from emobridge.encoders.hub.speech import HubAcousticConfig, HubAcousticEncoder, open_acoustic
 
 LARGE: dict[str, Any] = {
     "hidden_size": 1024,

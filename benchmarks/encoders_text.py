@@ -7,8 +7,8 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import DebertaV2Config, DebertaV2Model
 
-from emobridge.learning.hub_checkpoints import open_checkpoint
-from emobridge.learning.hub_text import HubLinguisticConfig, HubLinguisticEncoder
+from emobridge.encoders.hub.checkpoints import open_checkpoint
+from emobridge.encoders.hub.text import HubLinguisticConfig, HubLinguisticEncoder
 
 TOKENS = 18
 LARGE: dict[str, Any] = {

@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import emobridge
-from emobridge.learning.corpora.base import Utterance
-from emobridge.learning.crossvalidation import crossvalidate
-from emobridge.learning.evaluation.intervals import Measured, bootstrap_intervals
-from emobridge.learning.evaluation.metrics import expected_calibration_error
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import judged, measured
-from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.report.drawings import calibration_bins
-from emobridge.learning.report.tables import heading, markdown_table
+from emobridge.training.corpora.base import Utterance
+from emobridge.training.evaluation.bootstrap import Measured, bootstrap_intervals
+from emobridge.training.evaluation.metrics import expected_calibration_error
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.evaluation.scores import judged, measured
+from emobridge.training.evaluation.tables import heading, markdown_table
+from emobridge.training.experiments.crossvalidation import crossvalidate
+from emobridge.training.experiments.recipe import Recipe, read_recipe
+from emobridge.training.report.charts import calibration_bins
 from listening import COMMITTED, draw, interval, progress, stored, write_results
 
 CORPORA = ("meld", "emorynlp")

@@ -25,7 +25,7 @@ import soundfile
 from numpy.typing import NDArray
 
 import emobridge
-from emobridge.audio import load_audio
+from emobridge.audio.load import load_audio
 
 RATE_HZ = 16_000
 GOOD = 180

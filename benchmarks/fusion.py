@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.learning.evaluation.intervals import Measured, bootstrap_intervals, speaker_units
-from emobridge.learning.partners import EMOTIONLESS, Partners
-from emobridge.learning.perturbations import SAMPLE_RATE_HZ
-from emobridge.learning.preparation import prepare
-from emobridge.learning.recipe import Recipe
-from emobridge.learning.report.tables import markdown_table
-from emobridge.predict import Predictor
+from emobridge.inference.predictor import Predictor
 from emobridge.results import Result
+from emobridge.training.data.augmentation import SAMPLE_RATE_HZ
+from emobridge.training.data.text_pairing import EMOTIONLESS, Partners
+from emobridge.training.evaluation.bootstrap import Measured, bootstrap_intervals, speaker_units
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.training.experiments.prepare import prepare
+from emobridge.training.experiments.recipe import Recipe
 from listening import Clips, about, draw, interval, opened, parser, stored, write_results
 
 SPEECH, TEXT, EMPTY = "speech alone", "text alone", "speech, empty text"

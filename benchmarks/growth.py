@@ -26,10 +26,10 @@ import soundfile
 import emobridge
 from emobridge.benchmark.machine import describe, sentence
 from emobridge.benchmark.rounds import watched
-from emobridge.learning.recipe import read_recipe
-from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import read_json
-from emobridge.threads import cores
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.training.experiments.recipe import read_recipe
+from emobridge.utils.files import read_json
+from emobridge.utils.threads import cores
 from listening import COMMITTED, draw, write_results
 from training_memory import generate, new_trainer
 

@@ -19,22 +19,22 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import emobridge
-from emobridge.audio import load_audio
-from emobridge.learning.evaluation.intervals import Measured, bootstrap_intervals, paired_differences, speaker_units
-from emobridge.learning.evaluation.metrics import (
+from emobridge.audio.load import load_audio
+from emobridge.inference.predictor import Predictor
+from emobridge.results import Result
+from emobridge.training.data.augmentation import SAMPLE_RATE_HZ
+from emobridge.training.evaluation.bootstrap import Measured, bootstrap_intervals, paired_differences, speaker_units
+from emobridge.training.evaluation.metrics import (
     concordance_cc,
     restrict_to_allowed,
     unweighted_average_recall,
     vote_majority,
     weighted_average_recall,
 )
-from emobridge.learning.perturbations import SAMPLE_RATE_HZ
-from emobridge.learning.preparation import prepare
-from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.storage import make_folder, replacing, write_json
-from emobridge.predict import Predictor
-from emobridge.registry import load_extra
-from emobridge.results import Result
+from emobridge.training.experiments.prepare import prepare
+from emobridge.training.experiments.recipe import Recipe, read_recipe
+from emobridge.utils.extras import load_extra
+from emobridge.utils.files import make_folder, replacing, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "docs" / "benchmarks"

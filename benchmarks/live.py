@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 import emobridge
 from conversation import RATE_HZ, converse
-from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder, replacing
-from emobridge.predict import Predictor
+from emobridge.inference.predictor import Predictor
+from emobridge.inference.streaming import Stream
 from emobridge.results import Segment
-from emobridge.stream import Stream
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.utils.files import make_folder, replacing
 
 CORPUS, SPEAKERS = "nemo", ("IC0", "KD0")  # neither trains the shipped model
 BLOCK_SAMPLES = RATE_HZ // 4

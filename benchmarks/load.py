@@ -29,9 +29,9 @@ import soundfile
 from numpy.typing import NDArray
 
 import emobridge
-from emobridge.audio import load_audio
-from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import make_folder
+from emobridge.audio.load import load_audio
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.utils.files import make_folder
 from listening import COMMITTED, draw, write_results
 from serving import DECODER_PROCESS, HOST, MODEL_PROCESS, SERVE, Service, running
 from serving_client import Work

@@ -19,17 +19,17 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
 from descriptors import described
-from emobridge.learning.evaluation.calibration import category_threshold, fit_temperature, half_width, masked_softmax
-from emobridge.learning.evaluation.estimates import predictions_of
-from emobridge.learning.evaluation.metrics import (
+from emobridge.training.evaluation.calibration import category_threshold, fit_temperature, half_width, masked_softmax
+from emobridge.training.evaluation.inference import predictions_of
+from emobridge.training.evaluation.metrics import (
     concordance_cc,
     restrict_to_allowed,
     unweighted_average_recall,
     vote_majority,
     weighted_f1,
 )
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.preparation import Parts
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.experiments.prepare import Parts
 from tasks import Task
 
 MAJORITY = "majority"

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from emobridge.learning.attention import MultiHeadAttention
-from emobridge.learning.model import BridgeFusion, FusionConfig, mean_of_present
-from emobridge.learning.moments import Modality, common_time_line
+from emobridge.training.models.alignment import Modality, common_time_line
+from emobridge.training.models.attention import MultiHeadAttention
+from emobridge.training.models.fusion import BridgeFusion, FusionConfig, mean_of_present
 
 
 class PlainBridgeFusion(BridgeFusion):

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emobridge.learning.batches import Batch, collate
-from emobridge.learning.model import FusionModel
-from emobridge.learning.system import drop_special_tokens, proportional_positions
-from emobridge.learning.training.loop import Trainer
+from emobridge.training.data.batches import Batch, collate
+from emobridge.training.fit.trainer import Trainer
+from emobridge.training.models.emotion_model import drop_special_tokens, proportional_positions
+from emobridge.training.models.fusion import FusionModel
 from plain_bridges import PlainBridgeFusion
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emobridge.learning.report.tables import heading
-from emobridge.learning.storage import replacing
-from emobridge.registry import load_extra
+from emobridge.training.evaluation.tables import heading
+from emobridge.utils.extras import load_extra
+from emobridge.utils.files import replacing
 from results import LEFT_OUT, VOTES, WITHIN, Row, rows
 
 TITLES = {WITHIN: "Speaker-disjoint folds", LEFT_OUT: "Corpus left out of training"}

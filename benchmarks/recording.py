@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 import emobridge
 from conversation import RATE_HZ, Clip, Conversation, converse, write_recordings
 from emobridge.benchmark.rounds import watched
-from emobridge.learning.report.tables import markdown_table
-from emobridge.predict import Predictor
+from emobridge.inference.predictor import Predictor
+from emobridge.inference.timeline import summarise
 from emobridge.results import Result, Segment, Summary
-from emobridge.timeline import summarise
+from emobridge.training.evaluation.tables import markdown_table
 from listening import COMMITTED, draw, write_results
 
 CORPUS, SPEAKERS = "nemo", ("IC0", "KD0")  # neither trains the shipped model: fold 1 tests and validates on them

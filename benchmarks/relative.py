@@ -16,11 +16,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from emobridge.learning.perturbations import SAMPLE_RATE_HZ
-from emobridge.learning.report.tables import markdown_table
-from emobridge.predict import Predictor
+from emobridge.diarization import Turn
+from emobridge.inference.predictor import Predictor
 from emobridge.results import Result
-from emobridge.speakers import Turn
+from emobridge.training.data.augmentation import SAMPLE_RATE_HZ
+from emobridge.training.evaluation.tables import markdown_table
 from listening import (
     ALL,
     CATEGORIES,

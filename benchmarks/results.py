@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.evaluation.score import compare, score
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.evaluation.scores import compare, score
 from peers import LINEAR, MAJORITY, headline
 from tasks import Task
 

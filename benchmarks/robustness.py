@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from emobridge.audio import load_audio
-from emobridge.learning.perturbations import (
+from emobridge.audio.load import load_audio
+from emobridge.training.data.augmentation import (
     NOISES,
     SAMPLE_RATE_HZ,
     add_noise,
@@ -29,7 +29,7 @@ from emobridge.learning.perturbations import (
     telephone_band,
     through_codec,
 )
-from emobridge.learning.report.tables import markdown_table
+from emobridge.training.evaluation.tables import markdown_table
 from listening import (
     ALL,
     CATEGORIES,

@@ -20,7 +20,10 @@ from typing import Any
 HOST = "127.0.0.1"
 START_S, STOP_S = 60.0, 30.0
 SERVE = "from emobridge.cli import main; main()"
-MODEL_PROCESS, DECODER_PROCESS = "emobridge.server.model_process", "emobridge.server.decoder_process"
+MODEL_PROCESS, DECODER_PROCESS = (
+    "emobridge.server.processes.model_process",
+    "emobridge.server.processes.decoder_process",
+)
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from conversation import RATE_HZ, Clip, converse
-from emobridge.learning.corpora import read_corpus
-from emobridge.learning.report.tables import markdown_table
-from emobridge.planning import Planner
-from emobridge.sources import open_source
-from emobridge.speakers import Turn
-from emobridge.speech import SpeechDetector
+from emobridge.audio.source import open_source
+from emobridge.diarization import Turn
+from emobridge.inference.turns import Planner
+from emobridge.segmentation.speech_detector import SpeechDetector
+from emobridge.training.corpora import read_corpus
+from emobridge.training.evaluation.tables import markdown_table
 from listening import write_results
 
 CORPORA = ("ravdess", "nemo")  # neither is in the space of voices

@@ -18,8 +18,8 @@ from emobridge.benchmark import cold, contest, parts
 from emobridge.benchmark.rounds import ratio
 from emobridge.benchmark.run import ROUNDS, run
 from emobridge.benchmark.tables import notes, real_time_factor, tables
-from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.storage import read_json, write_json
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.utils.files import read_json, write_json
 from listening import COMMITTED, ROOT, draw, write_results
 
 FIRST, IMPORT, HELP = "first prediction / s", "import / s", "--help / s"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emobridge.learning.report.tables import MISSING, heading, markdown_table
-from emobridge.learning.storage import replacing
+from emobridge.training.evaluation.tables import MISSING, heading, markdown_table
+from emobridge.utils.files import replacing
 from peers import LINEAR, MAJORITY
 from results import LABEL, LEFT_OUT, VOTES, WITHIN, Figure, Row, rows
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.labels import MODALITIES, label_map
-from emobridge.learning.corpora import read_corpus
-from emobridge.learning.corpora.base import is_speech
-from emobridge.learning.features import Examples
-from emobridge.learning.preparation import LEFT_OUT, Parts, prepare
-from emobridge.learning.recipe import Recipe, parse_recipe
+from emobridge.training.corpora import read_corpus
+from emobridge.training.corpora.base import is_speech
+from emobridge.training.data.examples import Examples
+from emobridge.training.experiments.prepare import LEFT_OUT, Parts, prepare
+from emobridge.training.experiments.recipe import Recipe, parse_recipe
 
 SPEECH = ("ravdess", "emodb", "nemo", "crema_d")
 TEXT = ("emobank", "fb_valence_arousal", "meld", "emorynlp")

@@ -31,13 +31,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from emobridge.benchmark.machine import describe, sentence
 from emobridge.benchmark.peaks import FP32, peaks
-from emobridge.learning.features import Examples
-from emobridge.learning.modality_masking import ModalityMasking
-from emobridge.learning.recipe import read_recipe
-from emobridge.learning.report.tables import markdown_table
-from emobridge.learning.training.loop import Trainer
-from emobridge.memory import keep_freed_memory
-from emobridge.threads import cores
+from emobridge.training.data.examples import Examples
+from emobridge.training.evaluation.tables import markdown_table
+from emobridge.training.experiments.recipe import read_recipe
+from emobridge.training.fit.trainer import Trainer
+from emobridge.training.models.modality_dropout import ModalityMasking
+from emobridge.utils.memory import keep_freed_memory
+from emobridge.utils.threads import cores
 from listening import COMMITTED, write_results
 from plain_training import PlainLoop, random_batches
 from training_memory import UTTERANCES, VECTORS_HZ, WIDTH, generate, new_trainer

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.learning.cache import ArrayCache
-from emobridge.learning.corpora.base import Utterance
-from emobridge.learning.experiment import system_config
-from emobridge.learning.features import Examples, text_key
-from emobridge.learning.hub_checkpoints import VectorShape
-from emobridge.learning.recipe import Recipe, read_recipe
-from emobridge.learning.system import EmotionSystem
-from emobridge.learning.training.loop import Trainer, TrainingSetup
+from emobridge.encoders.hub.checkpoints import VectorShape
+from emobridge.training.corpora.base import Utterance
+from emobridge.training.data.examples import Examples, text_key
+from emobridge.training.experiments.recipe import Recipe, read_recipe
+from emobridge.training.experiments.train_fold import system_config
+from emobridge.training.fit.trainer import Trainer, TrainingSetup
+from emobridge.training.models.emotion_model import EmotionSystem
+from emobridge.utils.cache import ArrayCache
 
 UTTERANCES = 5531
 WIDTH = 1024

@@ -16,19 +16,17 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import emobridge
-from emobridge.audio import load_audio
-from emobridge.bundle import (
-    AcousticConfig,
+from emobridge.audio.load import load_audio
+from emobridge.encoders.config import AcousticConfig, EncoderConfigs, LinguisticConfig
+from emobridge.features.functionals import FunctionalsSettings
+from emobridge.inference.bundle import (
     BundleConfig,
     ConformalConfig,
     DimensionConfig,
-    EncoderConfigs,
-    LinguisticConfig,
     TrainingCorpus,
     ViewConfig,
     seal_bundle,
 )
-from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.labels import CATEGORIES, DIMENSIONS, FOUR_CATEGORIES
 from emobridge.results import Result
 

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 import emobridge
-from emobridge.predict import Predictor
+from emobridge.diarization import Turn
+from emobridge.inference.predictor import Predictor
 from emobridge.results import Result, Segment
-from emobridge.speakers import Turn
 
 RATE_HZ = 16_000
 Sound = NDArray[np.float32]

@@ -21,10 +21,19 @@ LIBRARY = LOADED + "import emobridge; emobridge.load(threads=1).predict(sys.argv
 OTHERS = {
     "torch", "transformers", "pandas", "scipy", "sklearn", "pyarrow", "matplotlib", "onnx", "pydantic", "fastapi",
     "starlette", "uvicorn", "rich", "markdown_it", "pygments", "multiprocessing", "asyncio", "numpy.ma", "av",
-    "tokenizers", "emobridge.server", "emobridge.learning.corpora", "emobridge.folders", "emobridge.cli_serve",
-    "emobridge.cli_learning", "emobridge.benchmark",
+    "tokenizers", "emobridge.server", "emobridge.training.corpora", "emobridge.batch.folder", "emobridge.cli.serve",
+    "emobridge.cli.training", "emobridge.benchmark",
 }  # fmt: skip
-RUNNING = {"numpy", "onnxruntime", "soundfile", "soxr", "hashlib", "json", "emobridge.predict", "emobridge.bundle"}
+RUNNING = {
+    "numpy",
+    "onnxruntime",
+    "soundfile",
+    "soxr",
+    "hashlib",
+    "json",
+    "emobridge.inference.predictor",
+    "emobridge.inference.bundle",
+}
 
 
 def loaded(code: str, *arguments: str) -> set[str]:

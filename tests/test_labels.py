@@ -167,7 +167,7 @@ def test_a_view_of_many_rows_is_the_view_of_each() -> None:
 @given(
     st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=4), st.floats(0.05, 20)
 )
-def test_sharpened_probabilities_are_the_softmax_of_their_logarithms_over_the_temperature(
+def test_sharpened_probabilities_are_the_softmax_of_scaled_logarithms(
     rows: list[list[float]], temperature: float
 ) -> None:
     given = np.array(rows, dtype=np.float32)
@@ -177,7 +177,7 @@ def test_sharpened_probabilities_are_the_softmax_of_their_logarithms_over_the_te
     )
 
 
-def test_a_set_is_a_view_where_no_other_category_would_have_to_be_added_to_one_of_its_own() -> None:
+def test_a_set_of_categories_is_a_view_where_it_is_closed() -> None:
     views = {name: list(views_of(categories)) for name, categories in CATEGORY_SETS.items()}
     assert views == {"nine": ["seven", "four"], "seven": ["four"], "six": [], "five": ["four"], "four": []}
     assert views_of(("angry", "happy", "neutral", "sad", "my own")) == {"four": FOUR_CATEGORIES}

@@ -8,8 +8,8 @@ from pathlib import Path
 import soundfile
 
 import emobridge
-from emobridge.alignment import place_words
-from emobridge.speakers import Turn
+from emobridge.diarization import Turn
+from emobridge.inference.word_alignment import place_words
 from emobridge.transcripts import read_transcript
 
 PACKAGE = Path(emobridge.__file__).parent

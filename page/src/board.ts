@@ -1,4 +1,4 @@
-// A recording along time: strips under each other, as src/emobridge/pictures/strips.py draws them, and a playhead.
+// A recording along time: strips under each other, as src/emobridge/visualization/strips.py draws them, and a playhead.
 // Places along time are percentages, so that zooming makes the strips wider and nothing is drawn anew.
 import { type Child, clamp, drawn, element } from "./dom";
 import { HATCH, lineSample, styleOf } from "./picture";

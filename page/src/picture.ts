@@ -1,4 +1,4 @@
-// Small drawings that all parts share: swatches, the line of a speaker, bars. They follow src/emobridge/pictures.
+// Small drawings that all parts share: swatches, the line of a speaker, bars. They follow src/emobridge/visualization.
 import { clamp, drawn } from "./dom";
 import type { Summary } from "./shapes";
 import { colour, opacity, percent, sharesOf } from "./words";

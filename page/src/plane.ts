@@ -1,4 +1,4 @@
-// The valence-arousal plane, as src/emobridge/pictures/plane.py draws it; what is heard moves through it.
+// The valence-arousal plane, as src/emobridge/visualization/plane.py draws it; what is heard moves through it.
 import { clamp, drawn } from "./dom";
 import type { Recording } from "./recording";
 import type { Segment, Summary } from "./shapes";

@@ -1,4 +1,4 @@
-// The running mean of a dimension over one speaker's segments, as src/emobridge/pictures/content.py has it.
+// The running mean of a dimension over one speaker's segments, as src/emobridge/visualization/content.py has it.
 import type { Segment } from "./shapes";
 
 const TREND_SEGMENTS = 40;

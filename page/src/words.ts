@@ -1,4 +1,4 @@
-// Values in the words of the report (src/emobridge/pictures), and what the flags mean in a sentence.
+// Values in the words of the report (src/emobridge/visualization), and what the flags mean in a sentence.
 import colours from "./palette.json";
 import type { Result, Segment, Summary } from "./shapes";
 

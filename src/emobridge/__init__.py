@@ -6,20 +6,42 @@ Importing this imports next to nothing, neither numpy nor onnxruntime nor torch;
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobridge.utils.extras import register as _register
 from emobridge.version import __version__
 
 if TYPE_CHECKING:
-    from emobridge.predict import Predictor
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from emobridge.inference.predictor import Predictor
     from emobridge.results import Result, Segment
 
 __all__ = ["Result", "Segment", "__version__", "evaluate", "load", "read_corpus", "sample", "train"]
 
 # The learning wing, which the extra [train] brings, stands behind these names.
 _LEARNING = {
-    "read_corpus": "emobridge.learning.corpora",
-    "train": "emobridge.learning.experiment",
-    "evaluate": "emobridge.learning.bundle_trial",
+    "read_corpus": "emobridge.training.corpora",
+    "train": "emobridge.training.experiments.train_fold",
+    "evaluate": "emobridge.training.experiments.evaluate",
 }
+
+
+def _write(results: "Sequence[Result]", path: Path) -> None:
+    from emobridge.writers import write
+
+    write(results, path)
+
+
+def _plot(result: "Result", path: str | Path | None) -> "Figure":
+    from emobridge.visualization.figure import plot
+
+    return plot(result, path)
+
+
+# What a `Result` can do with the help of what stands above it.
+_register("write", _write)
+_register("plot", _plot)
 
 
 def load(
@@ -41,8 +63,8 @@ def load(
         BundleError: the directory holds no model, or a damaged one.
         LabelError: the model has no such view.
     """
-    from emobridge.bundle import load_bundle
-    from emobridge.predict import Predictor
+    from emobridge.inference.bundle import load_bundle
+    from emobridge.inference.predictor import Predictor
 
     return Predictor(load_bundle(model), view, threads, precision)
 
@@ -59,6 +81,6 @@ def __getattr__(name: str) -> Any:
         return getattr(results, name)
     if name not in _LEARNING:
         raise AttributeError(f"module 'emobridge' has no attribute '{name}'")
-    from emobridge.registry import load_extra
+    from emobridge.utils.extras import load_extra
 
     return getattr(load_extra(_LEARNING[name], "train"), name)

@@ -1,12 +1,11 @@
 """What a prediction is: segments with categories and dimensions, and summaries; one shape at every door."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emobridge.registry import load_extra
+from emobridge.utils.extras import load_extra, registered
 
 if TYPE_CHECKING:
     import pandas
@@ -194,8 +193,7 @@ class Result:
         Raises:
             OutputError: the extension is no known format, or the file cannot be written.
         """
-        # The writers stand above this module, so they are reached by name, as every registry entry is.
-        importlib.import_module("emobridge.writers").write([self], Path(path))
+        registered("write")([self], Path(path))  # the writers stand above this module
 
     def plot(self, path: str | Path | None = None) -> "Figure":
         """Return the result as a matplotlib figure, also written to ``path`` (.png, .svg or .pdf) where one is given.
@@ -204,7 +202,7 @@ class Result:
             OutputError: another extension, or the file cannot be written.
             MissingExtraError: matplotlib is not installed.
         """
-        figure: Figure = importlib.import_module("emobridge.plots").plot(self, path)
+        figure: Figure = registered("plot")(self, path)
         return figure
 
 

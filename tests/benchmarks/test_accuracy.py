@@ -15,8 +15,8 @@ import peers
 import results
 import tables
 import tasks
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.recipe import Recipe, parse_recipe
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.experiments.recipe import Recipe, parse_recipe
 
 WORDS = {"angry": "hate", "happy": "love", "neutral": "see"}
 

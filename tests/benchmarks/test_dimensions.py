@@ -3,8 +3,8 @@
 from typing import Any
 
 import dimensions
-from emobridge.learning.recipe import read_recipe
-from emobridge.learning.weak_teaching import WeakConfig
+from emobridge.training.experiments.recipe import read_recipe
+from emobridge.training.fit.weak_supervision import WeakConfig
 
 
 def test_each_variant_adds_one_part_to_prototypes_alone() -> None:

@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose
 
 import emobridge
 import episodes
-from emobridge.learning.corpora.base import Utterance
-from emobridge.learning.evaluation.metrics import expected_calibration_error
-from emobridge.learning.evaluation.predictions import Predictions
-from emobridge.learning.recipe import read_recipe
-from emobridge.learning.storage import read_json
+from emobridge.training.corpora.base import Utterance
+from emobridge.training.evaluation.metrics import expected_calibration_error
+from emobridge.training.evaluation.predictions import Predictions
+from emobridge.training.experiments.recipe import read_recipe
+from emobridge.utils.files import read_json
 
 
 def test_nothing_but_the_split_and_the_variants_is_changed() -> None:

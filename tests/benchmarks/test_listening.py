@@ -17,10 +17,10 @@ import emobridge
 import listening
 import relative
 import robustness
-from emobridge.audio import load_audio
-from emobridge.learning.evaluation.metrics import concordance_cc, unweighted_average_recall
-from emobridge.learning.recipe import Recipe, parse_recipe
-from emobridge.predict import Predictor
+from emobridge.audio.load import load_audio
+from emobridge.inference.predictor import Predictor
+from emobridge.training.evaluation.metrics import concordance_cc, unweighted_average_recall
+from emobridge.training.experiments.recipe import Recipe, parse_recipe
 from listening import Clips, Condition, Heard, figures, held_out, interval, listen, measured
 
 SPEAKERS, LABELS = ("anna", "ben", "cleo", "dan", "eva", "finn"), ("angry", "happy", "sad")
@@ -215,7 +215,7 @@ def test_a_benchmark_writes_its_table_from_its_figures(
         assert f"| {row['name']} " in page
 
 
-def test_what_is_heard_before_a_clip_is_of_its_speaker_and_of_the_moods_that_are_asked_for(recipe: Recipe) -> None:
+def test_clips_before_a_clip_are_of_its_speaker_and_of_the_given_moods(recipe: Recipe) -> None:
     clips = held_out(recipe, None, None)
     generator = np.random.default_rng(0)
     for index in range(len(clips)):

@@ -18,8 +18,8 @@ import descriptors
 import peers
 import tasks
 from emobridge.errors import MissingExtraError
-from emobridge.learning.cache import ArrayCache
-from emobridge.learning.evaluation.score import score
+from emobridge.training.evaluation.scores import score
+from emobridge.utils.cache import ArrayCache
 from tasks import Task
 
 LABELS = ("angry", "happy", "neutral", "sad", "surprised")

@@ -9,8 +9,8 @@ import pytest
 import recording
 import speakers
 from conversation import RATE_HZ, Clip, Conversation
+from emobridge.diarization import Turn
 from emobridge.results import Result, Segment, Summary
-from emobridge.speakers import Turn
 
 NOTHING = np.zeros(0, np.float32)
 ONE, OTHER = recording.SPEAKERS

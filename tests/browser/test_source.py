@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import emobridge
-from emobridge.pictures.palette import COLOURS
+from emobridge.visualization.palette import COLOURS
 from emobridge.writers import FORMATS
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import emobridge
-from emobridge.audio import load_audio
+from emobridge.audio.load import load_audio
 from serving import Service
 
 ROOT = Path(__file__).parents[2]

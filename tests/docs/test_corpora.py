@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emobridge.learning.corpora import CORPORA, OWN_DATA, read_corpus
+from emobridge.training.corpora import CORPORA, OWN_DATA, read_corpus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
 

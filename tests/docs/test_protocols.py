@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emobridge.learning.corpora.base import Corpus, Utterance
-from emobridge.learning.folds import GUARDS, LEAKS, read_folds, resolve
-from emobridge.learning.protocols import PROTOCOLS, SCRIPT_DISJOINT, make_folds
-from emobridge.learning.recipe import parse_recipe
+from emobridge.training.corpora.base import Corpus, Utterance
+from emobridge.training.experiments.recipe import parse_recipe
+from emobridge.training.splits.folds import GUARDS, LEAKS, read_folds, resolve
+from emobridge.training.splits.protocols import PROTOCOLS, SCRIPT_DISJOINT, make_folds
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text(encoding="utf-8")
 

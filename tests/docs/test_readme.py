@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from emobridge.cli import app
-from emobridge.learning.recipe import parse_recipe
+from emobridge.training.experiments.recipe import parse_recipe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]

@@ -9,9 +9,9 @@ import onnxruntime
 import pytest
 
 from emobridge.encoders.compact import CompactEncoder
-from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import BundleError
-from emobridge.voices import Voice
+from emobridge.features.functionals import FunctionalsSettings
+from emobridge.features.speaker_normalization import Voice
 
 SETTINGS = FunctionalsSettings()
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from emobridge.learning.domain import Domain
-from emobridge.learning.model import Fusion, FusionConfig, FusionModel, Pooling
+from emobridge.training.evaluation.out_of_domain import Domain
+from emobridge.training.models.fusion import Fusion, FusionConfig, FusionModel, Pooling
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from emobridge.learning.export import export_fusion
-from emobridge.learning.model import FusionModel
-from emobridge.learning.system import EmotionSystem, SystemConfig
+from emobridge.training.experiments.export import export_fusion
+from emobridge.training.models.emotion_model import EmotionSystem, SystemConfig
+from emobridge.training.models.fusion import FusionModel
 from plain_bridges import PlainBridgeFusion
 
 SAME, SAME_GRADIENT = 1e-5, 1e-4

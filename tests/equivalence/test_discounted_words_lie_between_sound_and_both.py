@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from emobridge.learning.heeding import heeded
-from emobridge.learning.model import Fusion, FusionModel, Pooling
+from emobridge.training.models.fusion import Fusion, FusionModel, Pooling
+from emobridge.training.models.gating import heeded
 
 CATEGORIES = ("angry", "neutral", "sad")
 PRESENCE = [(True, True), (True, False), (False, True), (False, False), (True, True)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from emobridge.learning.model import Fusion
+from emobridge.training.models.fusion import Fusion
 
 HIDDEN = {"acoustic": (False, True), "linguistic": (True, False), "both": (False, False)}
 timelines = pytest.mark.parametrize("timeline", ["common", "padded"])
@@ -57,7 +57,7 @@ def test_gradients_are_the_same_and_none_reach_the_hidden_modality(
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-4, rtol=1e-4)
 
 
-def test_a_modality_without_any_real_vector_is_absent_even_when_it_is_flagged_present(
+def test_a_modality_without_any_real_vector_is_absent_even_if_flagged(
     make_model: Callable, make_inputs: Callable, fusion: Fusion
 ) -> None:
     model = make_model(fusion=fusion)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from emobridge.learning.losses import MultiTaskLoss, concordance_loss, cross_entropy
+from emobridge.training.fit.losses import MultiTaskLoss, concordance_loss, cross_entropy
 
 ITEMS, CATEGORIES = 7, 4
 some_missing = st.lists(st.booleans(), min_size=ITEMS, max_size=ITEMS)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from emobridge.encoders.functionals import FunctionalsSettings
-from emobridge.learning.compact import AgainstVoice, CompactConfig, CompactEncoder
-from emobridge.learning.domain import Domain, FusionWithDistance
-from emobridge.learning.export import ACOUSTIC_AXES, export_fusion, export_graph
-from emobridge.learning.model import Fusion, FusionConfig
-from emobridge.learning.system import EmotionSystem, SystemConfig
+from emobridge.features.functionals import FunctionalsSettings
+from emobridge.training.evaluation.out_of_domain import Domain, FusionWithDistance
+from emobridge.training.experiments.export import ACOUSTIC_AXES, export_fusion, export_graph
+from emobridge.training.models.acoustic_encoder import AgainstVoice, CompactConfig, CompactEncoder
+from emobridge.training.models.emotion_model import EmotionSystem, SystemConfig
+from emobridge.training.models.fusion import Fusion, FusionConfig
 
 NAMES = ("acoustic", "acoustic_mask", "linguistic", "linguistic_mask", "token_positions", "presence")
 SIZES = [([9, 3, 5], [2, 7, 6]), ([4], [11]), ([1, 1], [1, 1]), ([1, 50], [3, 1])]

@@ -7,10 +7,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emobridge.encoders.functionals import FunctionalsSettings
-from emobridge.learning.compact import CompactConfig, CompactEncoder
-from emobridge.learning.domain import Domain
-from emobridge.learning.model import Fusion, Pooling
+from emobridge.features.functionals import FunctionalsSettings
+from emobridge.training.evaluation.out_of_domain import Domain
+from emobridge.training.models.acoustic_encoder import CompactConfig, CompactEncoder
+from emobridge.training.models.fusion import Fusion, Pooling
 
 same_fixtures = settings(
     deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

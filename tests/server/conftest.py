@@ -15,9 +15,9 @@ import pytest
 
 from emobridge.errors import LabelError
 from emobridge.results import Result, Segment, Summary
-from emobridge.server.app import build_app
-from emobridge.server.decoded import Decoded, Wanted
-from emobridge.server.model import JudgeTask, ModelLost
+from emobridge.server.api.app import build_app
+from emobridge.server.processes.decode_messages import Decoded, Wanted
+from emobridge.server.processes.model import JudgeTask, ModelLost
 from emobridge.server.service import Service
 from emobridge.server.settings import read_settings
 

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from emobridge.server.about_api import read_page
+from emobridge.server.api.about_api import read_page
 from emobridge.server.problems import KINDS
 
 

@@ -15,12 +15,12 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from emobridge.audio import load_audio, probe
+from emobridge.audio.load import load_audio, probe
 from emobridge.errors import AudioError, EmobridgeError
-from emobridge.server import decoders as module
-from emobridge.server.decoded import Decoded, Wanted, outputs, sound_file
-from emobridge.server.decoders import Decoders, LimitError
-from emobridge.server.messages import ServiceFault
+from emobridge.server.processes import decoders as module
+from emobridge.server.processes.decode_messages import Decoded, Wanted, outputs, sound_file
+from emobridge.server.processes.decoders import Decoders, LimitError
+from emobridge.server.processes.messages import ServiceFault
 
 RATE_HZ = 16_000
 MONO = Wanted((RATE_HZ,))
@@ -281,7 +281,7 @@ LIES: tuple[bytes, ...] = (
 )
 LIAR = """
 import os, sys
-from emobridge.server.messages import LENGTHS
+from emobridge.server.processes.messages import LENGTHS
 def send(content): os.write(1, LENGTHS.pack(len(content), 0) + content)
 send(b'{"ready": true}')
 lies = %r

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from emobridge.results import Result
-from emobridge.server.jobs_api import _live_events
+from emobridge.server.api.jobs_api import _live_events
 from emobridge.server.security import make_key
 from emobridge.writers import FORMATS, writer_for
 

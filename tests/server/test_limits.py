@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emobridge.server import limits
-from emobridge.server.formats import by_accept
-from emobridge.server.limits import RequestRate
+from emobridge.server.api.formats import by_accept
+from emobridge.server.jobs import limits
+from emobridge.server.jobs.limits import RequestRate
+from emobridge.server.jobs.spool import Spool
 from emobridge.server.problems import Problem
-from emobridge.server.spool import Spool
 
 
 @given(st.integers(1, 20), st.lists(st.floats(0.0, 30.0), max_size=80))

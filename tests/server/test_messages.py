@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from emobridge import errors
 from emobridge.errors import AudioError, EmobridgeError
-from emobridge.server.messages import LENGTHS, Message, MessageError, as_error, as_message, packed, read, receive
+from emobridge.server.processes.messages import (
+    LENGTHS,
+    Message,
+    MessageError,
+    as_error,
+    as_message,
+    packed,
+    read,
+    receive,
+)
 
 MOST_BYTES = 4_000
 

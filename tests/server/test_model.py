@@ -15,11 +15,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from emobridge.errors import AudioError, BundleError, EmobridgeError, LabelError, TranscriptError
-from emobridge.server.children import ENVIRONMENT
-from emobridge.server.decoded import Decoded
-from emobridge.server.decoders import Decoders
-from emobridge.server.messages import ServiceFault
-from emobridge.server.model import JudgeTask, Model
+from emobridge.server.processes.decode_messages import Decoded
+from emobridge.server.processes.decoders import Decoders
+from emobridge.server.processes.messages import ServiceFault
+from emobridge.server.processes.model import JudgeTask, Model
+from emobridge.server.processes.subprocesses import ENVIRONMENT
 
 Run = Callable[..., Any]
 RATE_HZ = 16_000

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emobridge.server import model as module
-from emobridge.server.decoded import Decoded
-from emobridge.server.decoders import Decoders
-from emobridge.server.model import JudgeTask, Model, ModelLost
+from emobridge.server.processes import model as module
+from emobridge.server.processes.decode_messages import Decoded
+from emobridge.server.processes.decoders import Decoders
+from emobridge.server.processes.model import JudgeTask, Model, ModelLost
 
 pytestmark = pytest.mark.alone
 
@@ -123,8 +123,8 @@ def test_a_model_that_hangs_is_killed(run: Run, toy_bundle: Path, monkeypatch: p
 SERVE = """
 import asyncio, sys
 from pathlib import Path
-from emobridge.server.decoders import Decoders
-from emobridge.server.model import Model
+from emobridge.server.processes.decoders import Decoders
+from emobridge.server.processes.model import Model
 async def main():
     decoders = Decoders(2, 2**30, 9.0, 9.0, 2, 2**20)
     model = Model(Path(sys.argv[1]), 1, decoders=decoders)

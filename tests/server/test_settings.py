@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from emobridge import cli, cli_serve
+from emobridge import cli
+from emobridge.cli import serve
 from emobridge.errors import SettingsError
 from emobridge.server.settings import TOLD, Settings, read_settings
 
@@ -94,6 +95,6 @@ def test_a_key_is_printed_once_and_only_its_digest_is_kept(tmp_path: Path) -> No
 
 
 def test_a_missing_extra_is_told_with_its_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_serve, "PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(serve, "PACKAGES", ("no_such_package",))
     called = runner.invoke(cli.app, ["serve"])
     assert "pip install 'emobridge[server]'" in str(called.exception)

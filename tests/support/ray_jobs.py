@@ -1,4 +1,4 @@
-"""Work for the tests of `emobridge.bulk.cluster`, in a module that Ray's workers can import."""
+"""Work for the tests of `emobridge.batch.cluster.ray`, in a module that Ray's workers can import."""
 
 import os
 from collections.abc import Callable

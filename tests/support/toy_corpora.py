@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from emobridge.learning.corpora.base import Corpus, Utterance, sound_digest
-from emobridge.learning.folds import FoldFile, resolve
-from emobridge.learning.leaks import Audit, audit_split, find_twins
+from emobridge.training.corpora.base import Corpus, Utterance, sound_digest
+from emobridge.training.splits.folds import FoldFile, resolve
+from emobridge.training.splits.leakage import Audit, audit_split, find_twins
 
 
 def corpus_of(*utterances: Utterance) -> Corpus:

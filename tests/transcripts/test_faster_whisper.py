@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emobridge.audio import SAMPLE_RATE_HZ, load_audio
+from emobridge.audio.load import SAMPLE_RATE_HZ, load_audio
 from emobridge.errors import BundleError, TranscriptError
-from emobridge.transcripts.recognition import Recogniser
+from emobridge.transcripts.asr import Recogniser
 
 SAMPLE = Path(__file__).parents[2] / "src" / "emobridge" / "sample" / "two_speakers.flac"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from emobridge.registry import load_entry
 from emobridge.transcripts import READERS, Transcript, read_transcript
+from emobridge.utils.extras import load_entry
 
 TEXT = "Ich bin so glücklich – 嬉しい!"
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import emobridge
-from emobridge.audio import load_audio
+from emobridge.audio.load import load_audio
 from emobridge.benchmark.machine import version_of
 from emobridge.benchmark.peaks import stay_on
 from emobridge.benchmark.rounds import in_turn
-from emobridge.memory import keep_freed_memory
-from emobridge.registry import load_extra
-from emobridge.speech import SAMPLE_RATE_HZ
+from emobridge.segmentation.speech_detector import SAMPLE_RATE_HZ
+from emobridge.utils.extras import load_extra
+from emobridge.utils.memory import keep_freed_memory
 
 CLIPS = 8
 WORDS = "I did not expect to hear that from you today."

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 import emobridge
-from emobridge.audio import load_audio
+from emobridge.audio.load import load_audio
 from emobridge.benchmark.peaks import stay_on
 from emobridge.benchmark.rounds import in_turn
-from emobridge.memory import keep_freed_memory
-from emobridge.predict import Predictor
-from emobridge.quality import window_flags
-from emobridge.segmentation import utterances
-from emobridge.speech import SAMPLE_RATE_HZ, SpeechDetector
+from emobridge.inference.predictor import Predictor
+from emobridge.segmentation.quality import window_flags
+from emobridge.segmentation.speech_detector import SAMPLE_RATE_HZ, SpeechDetector
+from emobridge.segmentation.utterances import utterances
+from emobridge.utils.memory import keep_freed_memory
 
 WHOLE, HEARD = "file and transcript to result", "file to result"
 DECODE, DETECT, FRONT_END, ACOUSTIC, LINGUISTIC, FUSION = (

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from emobridge.benchmark.machine import version_of
-from emobridge.registry import load_extra
-from emobridge.threads import cores
+from emobridge.utils.extras import load_extra
+from emobridge.utils.threads import cores
 
 FP32, BF16, INT8 = "fp32", "bf16", "int8"
 PRECISIONS = (FP32, BF16, INT8)

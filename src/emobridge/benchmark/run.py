@@ -14,7 +14,7 @@ from emobridge.benchmark import cold, contest
 from emobridge.benchmark.machine import describe
 from emobridge.benchmark.peaks import peaks, thread_limits
 from emobridge.errors import EmobridgeError
-from emobridge.threads import cores
+from emobridge.utils.threads import cores
 
 FORMAT_VERSION = 1
 ROUNDS = 3

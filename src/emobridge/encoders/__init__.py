@@ -2,12 +2,12 @@
 
 An encoder of the first two registries is made with its files in the bundle, its settings, dimension and fingerprint;
 one of the third is public, needs the extra [train], and is made of the bundle's `NamedEncoderConfig`; see
-`emobridge.runtime`.
+`emobridge.inference.runtime`.
 """
 
 ACOUSTIC = {"compact": "emobridge.encoders.compact:CompactEncoder"}
 LINGUISTIC = {"minilm": "emobridge.encoders.minilm:MiniLmEncoder"}
 NAMED = {
-    "hub speech": "emobridge.learning.hub_speech:named_acoustic",
-    "hub text": "emobridge.learning.hub_text:named_linguistic",
+    "hub speech": "emobridge.encoders.hub.speech:named_acoustic",
+    "hub text": "emobridge.encoders.hub.text:named_linguistic",
 }

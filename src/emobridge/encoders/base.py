@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.voices import Voice
+from emobridge.features.speaker_normalization import Voice
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.encoders.functionals import FunctionalsSettings
 from emobridge.errors import BundleError
-from emobridge.graphs import RESTORE, Graph
-from emobridge.voices import Voice
+from emobridge.features.functionals import FunctionalsSettings
+from emobridge.features.speaker_normalization import Voice
+from emobridge.utils.onnx import RESTORE, Graph
 
 
 class CompactEncoder:

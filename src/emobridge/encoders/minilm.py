@@ -9,7 +9,7 @@ import numpy as np
 
 from emobridge.encoders.base import TokenVectors
 from emobridge.errors import BundleError
-from emobridge.graphs import RESTORE, Graph
+from emobridge.utils.onnx import RESTORE, Graph
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -15,7 +15,7 @@ from emobridge.errors import (
     TranscriptError,
     one_line,
 )
-from emobridge.server.decoders import LimitError
+from emobridge.server.processes.decoders import LimitError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10.0  # of a job that failed for want of the service's

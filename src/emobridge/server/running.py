@@ -9,11 +9,11 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emobridge.errors import SettingsError
-from emobridge.server.about_api import PageFile, read_page
-from emobridge.server.app import build_app
-from emobridge.server.children import end_all
-from emobridge.server.gate import CONTENT_HEADERS
+from emobridge.server.api.about_api import PageFile, read_page
+from emobridge.server.api.app import build_app
+from emobridge.server.api.middleware import CONTENT_HEADERS
 from emobridge.server.problems import MEDIA_TYPE, Problem
+from emobridge.server.processes.subprocesses import end_all
 from emobridge.server.service import Service
 from emobridge.server.settings import Settings
 

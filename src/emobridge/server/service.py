@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable
 from prometheus_client.metrics_core import Metric
 
 from emobridge.errors import EmobridgeError, SettingsError
-from emobridge.server.children import ChildLost, all_or_none
-from emobridge.server.decoders import Decoders
-from emobridge.server.dispatch import Dispatcher, place_of
-from emobridge.server.jobs import STATES, JobStore
-from emobridge.server.limits import RequestRate, Streams
+from emobridge.server.jobs.dispatch import Dispatcher, place_of
+from emobridge.server.jobs.jobs import STATES, JobStore
+from emobridge.server.jobs.limits import RequestRate, Streams
+from emobridge.server.jobs.spool import Spool
 from emobridge.server.metrics import Metrics, gauge, gauges, total
-from emobridge.server.model import Model
+from emobridge.server.processes.decoders import Decoders
+from emobridge.server.processes.model import Model
+from emobridge.server.processes.subprocesses import ChildLost, all_or_none
 from emobridge.server.security import Door, Keys, read_keys
 from emobridge.server.settings import MEBIBYTE, Settings
-from emobridge.server.spool import Spool
 
 logger = logging.getLogger("emobridge.server")
 SWEEP_S = 5.0

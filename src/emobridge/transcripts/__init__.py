@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import cast
 
 from emobridge.errors import TranscriptError
-from emobridge.registry import load_entry
 from emobridge.transcripts.base import Span, Transcript, reads
+from emobridge.utils.extras import load_entry
 
 __all__ = ["READERS", "Span", "Transcript", "read_transcript", "reads"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from emobridge.errors import TranscriptError
+from emobridge.transcripts.asr_words import Word, spans_of
 from emobridge.transcripts.base import Span, Transcript, in_order
 from emobridge.transcripts.files import lines_of, malformed, read_text, shown
-from emobridge.transcripts.words import Word, spans_of
 
 _VALID_LINE = (
     'a line is an object such as {"start": 0.5, "end": 1.2, "text": "...", "speaker": "A"} '

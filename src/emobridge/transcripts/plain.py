@@ -4,7 +4,7 @@ from pathlib import Path
 
 from emobridge.transcripts.base import Span, Transcript
 from emobridge.transcripts.files import lines_of, read_text
-from emobridge.transcripts.names import turns
+from emobridge.transcripts.speaker_prefixes import turns
 
 
 def read(path: Path) -> Transcript:

@@ -15,7 +15,7 @@ from pathlib import Path
 from emobridge.errors import TranscriptError
 from emobridge.transcripts.base import Span, Transcript, laid_out
 from emobridge.transcripts.files import lines_of, malformed, read_text, shown
-from emobridge.transcripts.names import starts_with_name, turns
+from emobridge.transcripts.speaker_prefixes import starts_with_name, turns
 
 _SUBRIP_TIME = r"(\d{1,4}):([0-5]?\d):([0-5]?\d)[,.](\d{1,3})"
 _WEBVTT_TIME = r"(?:(\d{2,4}):)?([0-5]\d):([0-5]\d)\.(\d{3})"

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from emobridge.registry import load_extra
 from emobridge.results import Result
+from emobridge.utils.extras import load_extra
 from emobridge.writers.tables import is_number, table
 
 EXTRA = "audformat"

@@ -1,14 +1,13 @@
-"""What a writer is: results in, the bytes of one file out; the formats there are, and how a file is put in place."""
+"""What a writer is: results in, the bytes of one file out; and the formats there are."""
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
 from emobridge.errors import OutputError, nearest
-from emobridge.registry import load_entry
 from emobridge.results import Result
+from emobridge.utils.extras import load_entry
+from emobridge.utils.files import write_file
 
 FORMATS = {
     "json": "emobridge.writers.json_writer:JsonWriter",
@@ -80,21 +79,4 @@ def write(results: Sequence[Result], path: Path) -> None:
     Raises:
         OutputError: the extension is no known format, or the file cannot be written.
     """
-    put(writer_for(path.suffix).render(results), path)
-
-
-def put(content: bytes, path: Path) -> None:
-    """Put ``content`` in place as the file at ``path``: whole, or what was there stays.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        given = f"'{path}' cannot be written: {error.strerror}"
-        raise OutputError(given, "the folder must exist and be writable", "choose another place") from error
+    write_file(path, writer_for(path.suffix).render(results))

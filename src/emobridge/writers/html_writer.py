@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from emobridge.pictures.page import page
 from emobridge.results import Result
+from emobridge.visualization.page import page
 
 
 class HtmlWriter:

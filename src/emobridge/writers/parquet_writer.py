@@ -4,8 +4,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emobridge.registry import load_extra
 from emobridge.results import Result
+from emobridge.utils.extras import load_extra
 from emobridge.writers.tables import is_number, table
 
 

@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from emobridge.pictures.content import clock
 from emobridge.results import Result, Segment, Summary
+from emobridge.visualization.content import clock
 from emobridge.writers.tracks import caution
 
 WIDTH = 80

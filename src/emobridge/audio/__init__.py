@@ -1,0 +1,1 @@
+"""Recordings: decoded, resampled, read in blocks or captured as they come."""

@@ -1,0 +1,1 @@
+"""Many recordings: found, predicted by several processes, written to a folder, resumed after a crash."""

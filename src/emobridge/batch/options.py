@@ -1,0 +1,100 @@
+"""How a recording is put to the model: the options of one call of the command line, the same for every recording."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import emobridge
+from emobridge.audio.source import file_name
+from emobridge.batch.recordings import Recording
+from emobridge.errors import AudioError
+from emobridge.inference.predictor import Predictor
+from emobridge.results import Result
+from emobridge.transcripts import Transcript
+from emobridge.utils.extras import load_extra
+
+if TYPE_CHECKING:
+    from emobridge.transcripts.asr import Recogniser
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides how recordings are judged.
+
+    Attributes:
+        model: model directory, None is the one that comes with emobridge.
+        categories: name of one of its views, None is all its categories.
+        channel: the channel to hear, counted from 1; None mixes them down.
+        recogniser: hub name or path of the model that recognises the words where no transcript is given, or None.
+        language: the code of the language that is spoken, None leaves it to the recogniser.
+        threads: processor threads; None is one a core.
+        precision: in which a model's public encoders compute, see `emobridge.load`; None: as it was trained.
+        relative: whether each speaker is heard against their own mean, see `Predictor.predict`.
+    """
+
+    model: Path | None = None
+    categories: str | None = None
+    channel: int | None = None
+    recogniser: str | None = None
+    language: str | None = None
+    threads: int | None = None
+    precision: str | None = None
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model that is ready, and how recordings are put to it. Make one with `open_judge`."""
+
+    predictor: Predictor
+    recogniser: "Recogniser | None"
+    channel: int | None
+    relative: bool = False
+
+    def judge(self, recording: Recording, progress: Callable[[float, float], None] | None = None) -> Result:
+        """Return what is heard and read in a recording, under the name that it was given by.
+
+        Args:
+            recording: with its transcript and speakers.
+            progress: called now and then with the seconds done and the seconds in all.
+
+        Raises:
+            AudioError: the recording cannot be read.
+            TranscriptError: its transcript or its turns cannot be read.
+            BundleError: a file of the model, or the recogniser, cannot be loaded.
+            MissingExtraError: the format of the recording needs an extra.
+        """
+        if recording.problem is not None:
+            raise AudioError(recording.problem)
+        words: Path | Transcript | None = recording.transcript
+        if words is None and self.recogniser is not None:
+            words = self.recogniser.recognise(recording.path, self.channel, progress)
+            progress = None  # judging takes no time beside it
+        result = self.predictor.predict(
+            recording.path,
+            words,
+            speakers=recording.speakers,
+            channel=self.channel,
+            progress=progress,
+            relative=self.relative,
+        )
+        return replace(result, file=file_name(recording.name), warnings=result.warnings + recording.notes)
+
+
+def open_judge(options: Options) -> Judge:
+    """Load the model; a recogniser follows when its first recording comes.
+
+    Raises:
+        BundleError: the directory holds no model, or a damaged one.
+        LabelError: the model has no such view.
+        MissingExtraError: a recogniser is asked for and the extra [asr] is not installed.
+    """
+    recogniser = None
+    if options.recogniser is not None:
+        load_extra("faster_whisper", "asr")
+        from emobridge.transcripts.asr import Recogniser
+
+        recogniser = Recogniser(options.recogniser, options.language, options.threads)
+    predictor = emobridge.load(options.model, options.categories, options.threads, options.precision)
+    return Judge(predictor, recogniser, options.channel, options.relative)

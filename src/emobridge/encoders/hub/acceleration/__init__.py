@@ -1,0 +1,1 @@
+"""How frozen public encoders run fast on a processor: precision, ONNX graphs, optimised layers."""

@@ -1,0 +1,1 @@
+"""Jobs of the service: kept on disk, dispatched to processes, limited for each client."""

@@ -1,0 +1,1 @@
+"""Utterances to batches: examples, features kept in caches, augmentation, weak labels."""

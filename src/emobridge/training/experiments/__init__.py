@@ -1,0 +1,1 @@
+"""A recipe from corpora to trained folds, predictions, scores and an exported bundle."""
