@@ -101,7 +101,7 @@ def throughput(service: Service, clips: Path, files: Sequence[str], rounds: int)
 
 
 class Watcher(threading.Thread):
-    """Notes the memory of all processes, and how many requests there were, now and then."""
+    """Notes the memory of all processes from its start to its end, however short the time between them is."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(daemon=True)
@@ -110,9 +110,14 @@ class Watcher(threading.Thread):
         self.samples: list[tuple[float, float]] = []
 
     def run(self) -> None:
-        """Take samples until it is to end."""
+        """Take a sample at once, one now and then, and one when it is to end."""
+        self._sample()
         while not self._ended.wait(EVERY_S):
-            self.samples.append((time.monotonic(), self._service.resident_mb()))
+            self._sample()
+        self._sample()
+
+    def _sample(self) -> None:
+        self.samples.append((time.monotonic(), self._service.resident_mb()))
 
     def end(self) -> None:
         """Take no more samples."""
@@ -132,12 +137,12 @@ def slope(places: NDArray[np.float64], values: NDArray[np.float64]) -> float:
 def memory(service: Service, files: Sequence[str], requests: int) -> dict[str, Any]:
     """Return the memory of all processes over so many requests, and its slope in the second half of them."""
     watcher = Watcher(service)
-    watcher.start()
     began = time.monotonic()
+    watcher.start()
     seen = send(service, files, requests)
-    ended = time.monotonic()
     watcher.end()
-    samples = [((when - began) / (ended - began) * requests, mb) for when, mb in watcher.samples if when <= ended]
+    ended = time.monotonic()
+    samples = [((when - began) / (ended - began) * requests, mb) for when, mb in watcher.samples]
     done, held = np.array(samples).T
     late = done >= requests / 2
     return {

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.alone
 SCRIPT = """
 import json, os, signal, sys
 from pathlib import Path
-from emobridge import workers
+from emobridge.batch import processes as workers
 from emobridge.errors import AudioError, BundleError, EmobridgeError, OutputError
 from emobridge.batch.options import Options
 from emobridge.batch.recordings import Recording

@@ -90,7 +90,7 @@ def test_what_the_image_copies_is_enough_to_build_the_package(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "made").glob("emobridge-*.whl")
     held = set(subprocess.check_output([sys.executable, "-m", "zipfile", "-l", str(wheel)], encoding="utf-8").split())
-    needed = {"emobridge/default/fusion.onnx", "emobridge/speech.onnx", "emobridge/server/page/index.html"}
+    needed = {"emobridge/default/fusion.onnx", "emobridge/segmentation/speech.onnx", "emobridge/server/page/index.html"}
     assert needed <= held
 
 
