@@ -1,13 +1,16 @@
 """Cues of SubRip and WebVTT: as written, as pysubs2 reads them, strict about times."""
 
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 import pysubs2
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from emobridge.transcripts import Transcript
+from emobridge.results import Result, Segment, Summary
+from emobridge.transcripts import Transcript, read_transcript
 
 Reading = Callable[[str, str], Transcript]
 Complaint = Callable[[str, str], str]
@@ -106,6 +109,49 @@ def test_names_at_the_start_of_cues_are_speakers(reading: Reading, name: str, he
 def test_the_header_of_webvtt_tells_the_language(reading: Reading) -> None:
     assert reading("a.vtt", "WEBVTT\nKind: captions\nLanguage: de-AT\n").language == "de-AT"
     assert reading("a.vtt", "WEBVTT\n").language is None
+
+
+@pytest.mark.parametrize("blank", ["", " \n", "\t\n"])
+@pytest.mark.parametrize("depth", [1, 2])
+@given(
+    said=st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4).map(" ".join), min_size=3, max_size=9)
+)
+def test_captions_that_roll_up_are_read_once(reading: Reading, depth: int, blank: str, said: list[str]) -> None:
+    """Each cue shows the last lines again above the new one, as live captions on the web do."""
+    shown = [said[max(0, last - depth) : last + 1] for last in range(len(said))]
+    cues = [
+        f"{clock(1000 * index, '.')} --> {clock(1000 * index + 1000, '.')} align:start\n{blank}" + "\n".join(lines)
+        for index, lines in enumerate(shown)
+    ]
+    assume(all(one != other for one, other in pairwise(said)))
+    spans = reading("a.vtt", "WEBVTT\n\n" + "\n\n".join(cues) + "\n").spans
+    assert [span.text for span in spans] == said
+
+
+def test_words_that_somebody_repeats_are_all_read(reading: Reading) -> None:
+    texts = ["No.", "No.", "I said no.", "Why?", "Why?", "Because."]
+    blocks = [f"{clock(1000 * i, ',')} --> {clock(1000 * i + 1000, ',')}\n{text}\n" for i, text in enumerate(texts)]
+    assert [span.text for span in reading("a.srt", "\n".join(blocks)).spans] == texts
+
+
+def test_captions_that_grow_are_read_once(reading: Reading) -> None:
+    texts = ["so", "so I<00:01.500> went", "so I<00:01.500> went home", "and slept"]
+    blocks = [f"{clock(1000 * i, '.')} --> {clock(1000 * i + 1000, '.')}\n{text}\n" for i, text in enumerate(texts)]
+    spans = reading("a.vtt", "WEBVTT\n\n" + "\n".join(blocks)).spans
+    assert " ".join(span.text for span in spans) == "so I went home and slept"
+
+
+@pytest.mark.parametrize("extension", [".srt", ".vtt"])
+def test_own_cues_are_read_back_without_the_emotions(tmp_path: Path, extension: str) -> None:
+    segments = (
+        Segment(0.0, 1.0, "Anna", "Come [here].", "angry", {"angry": 0.71}, flags=("low_confidence", "noise")),
+        Segment(1.0, 2.0, "Ben", "No.", "sad", {"sad": 0.4}),
+        Segment(2.0, 3.0, "Anna", "Oh.", flags=("silence",), abstain="silence"),
+        Segment(3.0, 4.0, "Ben", "Well."),
+    )
+    Result("a.wav", 4.0, {}, segments, {}, Summary(4.0)).save(tmp_path / f"a{extension}")
+    spans = read_transcript(tmp_path / f"a{extension}").spans
+    assert [(span.speaker, span.text) for span in spans] == [(each.speaker, each.text) for each in segments]
 
 
 @pytest.mark.parametrize(
