@@ -44,8 +44,8 @@ def test_pieces_of_a_span_leave_each_word_where_it_was_in_the_whole(
 
 def test_spans_are_put_in_order_only_where_all_have_times() -> None:
     late, early, nowhere = Span("b", 2.0, 3.0), Span("a", 1.0, 2.0), Span("c")
-    assert in_order([late, early]) == (early, late)
-    assert in_order([late, nowhere, early]) == (late, nowhere, early)
+    assert in_order([[late], [early]]) == (early, late)
+    assert in_order([[late], [nowhere], [early]]) == (late, nowhere, early)
 
 
 @pytest.mark.parametrize("language", [None, "en", "EN", "en-GB", "en_US", "eng", "English", " english "])

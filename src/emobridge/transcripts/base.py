@@ -72,12 +72,16 @@ def laid_out(pieces: Sequence[tuple[str | None, str]], start_s: float, end_s: fl
     ]
 
 
-def in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return spans by their start; those that start together, and all where a time is not known, as they came."""
-    held = tuple(spans)
-    if any(span.start_s is None for span in held):
-        return held
-    return tuple(sorted(held, key=lambda span: span.start_s or 0.0))
+def in_order(groups: Iterable[Sequence[Span]]) -> tuple[Span, ...]:
+    """Return the spans of groups, such as the words of a sentence, by the starts of the groups.
+
+    Groups stay together where they overlap; those that start together, and all where a time is not known, stay as they
+    came.
+    """
+    held = [group for group in groups if group]
+    if any(span.start_s is None for group in held for span in group):
+        return tuple(span for group in held for span in group)
+    return tuple(span for group in sorted(held, key=lambda group: group[0].start_s or 0.0) for span in group)
 
 
 def reads(language: str | None, languages: Collection[str] = ("en",)) -> bool:

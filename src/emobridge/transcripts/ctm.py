@@ -35,7 +35,7 @@ def read(path: Path) -> Transcript:
         spans.append(span)
     if len(latest_s) < 2:
         spans = [Span(span.text, span.start_s, span.end_s) for span in spans]
-    return Transcript(in_order(spans))
+    return Transcript(in_order([[span] for span in spans]))
 
 
 def _word(path: Path, number: int, line: str) -> tuple[str, str, Span]:

@@ -1,8 +1,9 @@
 """JSON: what Whisper and its relatives write (.json), and a span a line (.jsonl).
 
 Valid shapes of a .json file: an object with ``segments`` (openai-whisper, whisperX), the list of segments itself
-(faster-whisper, as people save it), an object with ``words`` alone, or with ``text`` alone. A segment has ``start``,
-``end`` and ``text``, and may have ``words`` and a ``speaker``.
+(faster-whisper, as people save it), an object with ``words`` alone, or with ``text`` alone, and those of other
+recognisers and services (`json_shapes`). A segment has ``start``, ``end`` and ``text``, and may have ``words`` and a
+``speaker``. Times in a shape that is not known are refused, never dropped.
 """
 
 import json
@@ -14,6 +15,7 @@ from emobridge.errors import TranscriptError
 from emobridge.transcripts.asr_words import Word, spans_of
 from emobridge.transcripts.base import Span, Transcript, in_order
 from emobridge.transcripts.files import lines_of, malformed, read_text, shown
+from emobridge.transcripts.json_shapes import holds_times, in_seconds, segments_of
 
 _VALID_LINE = (
     'a line is an object such as {"start": 0.5, "end": 1.2, "text": "...", "speaker": "A"} '
@@ -40,19 +42,25 @@ def read_json(path: Path) -> Transcript:
         raise TranscriptError(
             f"{str(path)!r} is no JSON that can be read ({error})", _VALID_DOCUMENT, _REMEDY
         ) from error
-    content = document if isinstance(document, dict) else {"segments": document}
-    segments = content.get("segments")
-    if segments is None and isinstance(content.get("words"), list):
-        segments = [{"words": content["words"]}]
-    language = content.get("language") if isinstance(content.get("language"), str) else None
-    if segments is None and isinstance(content.get("text"), str):
-        return Transcript(Transcript.from_text(content["text"]).spans, language)
-    if not isinstance(segments, list):
+    content: dict[str, Any] = document if isinstance(document, dict) else {}
+    named = [content.get("language"), *(each.get("language") for each in content.values() if isinstance(each, dict))]
+    language = next((each for each in named if isinstance(each, str)), None)
+    try:
+        segments = segments_of(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TranscriptError(
+            f"{str(path)!r} is not in the shape that it begins as", _VALID_DOCUMENT, _REMEDY
+        ) from error
+    said = [content[key] for key in ("text", "transcript") if isinstance(content.get(key), str)]
+    if not segments and said:
+        if any(map(holds_times, content.values())):
+            raise TranscriptError(f"{str(path)!r} has times in a shape that is not known", _VALID_DOCUMENT, _REMEDY)
+        return Transcript(Transcript.from_text(said[0]).spans, language)
+    if segments is None:
         raise TranscriptError(f"{str(path)!r} has no list of segments", _VALID_DOCUMENT, _REMEDY)
     spans = [
-        span
+        _Record(f"{str(path)!r} segment {number}", _VALID_DOCUMENT, segment).spans()
         for number, segment in enumerate(segments, start=1)
-        for span in _Record(f"{str(path)!r} segment {number}", _VALID_DOCUMENT, segment).spans()
     ]
     return Transcript(in_order(spans), language)
 
@@ -63,7 +71,7 @@ def read_jsonl(path: Path) -> Transcript:
     Raises:
         TranscriptError: the file cannot be read as text, a line is no such object, or its times run backwards.
     """
-    spans: list[Span] = []
+    records: dict[int, Any] = {}
     for number, line in enumerate(lines_of(read_text(path)), start=1):
         if not line.strip():
             continue
@@ -76,7 +84,12 @@ def read_jsonl(path: Path) -> Transcript:
         if isinstance(record, dict) and "segments" in record:
             remedy = f"rename it to {path.stem}.json"
             raise malformed(path, number, "a whole document with segments", _VALID_LINE, remedy)
-        spans += _Record(f"{str(path)!r} line {number}", _VALID_LINE, record).spans()
+        is_of_vosk = isinstance(record, dict) and isinstance(record.get("result"), list)
+        records[number] = {"words": record["result"]} if is_of_vosk else record
+    spans = [
+        _Record(f"{str(path)!r} line {number}", _VALID_LINE, record).spans()
+        for number, record in zip(records, in_seconds(list(records.values())), strict=True)
+    ]
     return Transcript(in_order(spans))
 
 
@@ -107,6 +120,8 @@ class _Record:
         if words is None or words == []:
             text = self._text("text", "word")
             start_s, end_s = self._times_s()
+            if start_s is None and holds_times(self._content):
+                raise self._error("a time under a name that is not known")
             return [Span(text.strip(), start_s, end_s, self._speaker())] if text.strip() else []
         if not isinstance(words, list):
             raise self._error("words that are no list")
@@ -151,7 +166,9 @@ class _Record:
         return value or ""
 
     def _speaker(self) -> str | None:
-        value = self._first("speaker")
+        value = self._first("speaker", "speaker_id", "speaker_label")
+        if isinstance(value, float) and value.is_integer():  # services count speakers
+            return f"speaker {value:.0f}"
         if value is not None and not isinstance(value, str):
             raise self._error(f"speaker is {shown(json.dumps(value))}, no name")
         return value.strip() or None if value else None

@@ -90,7 +90,7 @@ def transcript_of(path: Path, tiers: Sequence[Tier]) -> Transcript:
         raise _ambiguous(path, "no tier is known to hold words", filled)
     languages = {tier.language for tier in chosen}
     spans = [Span(span.text, span.start_s, span.end_s, tier.who) for tier in chosen for span in tier.spans]
-    return Transcript(in_order(spans), languages.pop() if len(languages) == 1 else None)
+    return Transcript(in_order([[span] for span in spans]), languages.pop() if len(languages) == 1 else None)
 
 
 def _with_words_alone(tier: Tier) -> Tier:
