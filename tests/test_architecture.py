@@ -34,7 +34,7 @@ ORDER = (
 )
 # Where one file is one format or corpus, and what these files share: siblings import nothing else of each other.
 REGISTRIES = {
-    "transcripts": {"base", "files", "speaker_prefixes", "tiers", "asr_words"},
+    "transcripts": {"base", "files", "speaker_prefixes", "tiers", "asr_words", "json_shapes"},
     "writers": {"base", "tables", "tracks"},
     "training.corpora": {"base", "manifests", "table"},
 }
