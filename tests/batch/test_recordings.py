@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from emobridge.batch.recordings import Recording, recordings
-from emobridge.errors import AudioError
+from emobridge.errors import AudioError, TranscriptError
 from emobridge.transcripts import READERS
 
 
@@ -107,3 +107,22 @@ def test_speakers_are_a_number_channels_a_file_or_files_by_name(folder: Path) ->
 def test_other_speakers_are_refused_with_what_is_valid(folder: Path, speakers: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"a number from 1, channels, a \.rttm file or a folder of them"):
         find(folder / "b.wav", speakers=speakers)
+
+
+@pytest.mark.parametrize("names", [(), ("B.txt",), ("other/b.txt",), ("b.docx",)])
+def test_a_folder_of_transcripts_that_fit_no_recording_is_refused(
+    folder: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    words = tmp_path / "words"
+    for name in ("none.md", *names):
+        (words / name).parent.mkdir(parents=True, exist_ok=True)
+        (words / name).write_bytes(b"-")
+    with pytest.raises(TranscriptError, match=r"no transcript in .* has the name of a recording; that of '.*b.wav' is"):
+        find(folder, transcript=words)
+
+
+def test_a_folder_of_turns_that_fit_no_recording_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "turns").mkdir()
+    (tmp_path / "turns" / "B.rttm").write_bytes(b"-")
+    with pytest.raises(TranscriptError, match=r"no file of turns .* rename them, such as .*B.rttm"):
+        find(folder, speakers=tmp_path / "turns")

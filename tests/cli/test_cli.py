@@ -154,6 +154,29 @@ def test_a_folder_of_transcripts_goes_by_name_and_a_missing_one_is_said(
     assert "there is no transcript" in without["warnings"][0]
 
 
+@pytest.mark.parametrize("output_format", ["csv", "jsonl", "json", "srt", "vtt", "textgrid", "rttm", "html"])
+def test_warnings_are_told_on_standard_error_in_every_format(
+    run: Callable, toy_bundle: Path, folder: Path, tmp_path: Path, output_format: str
+) -> None:
+    (tmp_path / "other.srt").write_text("00:10:00,000 --> 00:10:02,000\nnot here\n", encoding="utf-8")
+    given = ("predict", folder / "b.wav", "--transcript", tmp_path / "other.srt", "--model", toy_bundle)
+    expected = f"emobridge: {folder / 'b.wav'}: warning: 2 words of the transcript lie outside of the recording"
+    status, output, errors = run(*given, "--format", output_format)
+    assert status == 0
+    assert "not here" not in output
+    assert errors.startswith(expected)
+    assert expected in run(*given, "--out", tmp_path / f"out.{output_format}")[2]
+
+
+def test_text_shows_warnings_itself(run: Callable, toy_bundle: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text(" \n", encoding="utf-8")
+    status, output, errors = run(
+        "predict", folder / "b.wav", "--transcript", tmp_path / "empty.txt", "--model", toy_bundle
+    )
+    assert (status, errors) == (0, "")
+    assert "the transcript 'empty.txt' holds no words" in " ".join(output.split())
+
+
 def test_a_bad_file_is_one_line_and_never_stops_the_rest(run: Callable, toy_bundle: Path, folder: Path) -> None:
     (folder / "a_text.wav").write_text("no sound", encoding="utf-8")
     alone = run("predict", folder / "b.wav", folder / "sub", "--model", toy_bundle, "--format", "json")

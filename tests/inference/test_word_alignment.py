@@ -1,11 +1,13 @@
 """Every word belongs to exactly one turn: by time and speaker where they are known, else in order."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.diarization import Turn
-from emobridge.inference.word_alignment import place_words, spoken_times, stray_words
+from emobridge.inference.word_alignment import place_words, spoken_times, stray_words, words_within
 from emobridge.transcripts import Span, Transcript
 
 A, B = Turn(0.0, 4.0, "A"), Turn(5.0, 9.0, "B")
@@ -41,6 +43,33 @@ def test_every_word_belongs_to_one_turn_at_a_moment_within_it(given: list[Span],
     )
     for turn, words in zip(known, placed, strict=True):
         assert all(turn.start_s <= word.time_s <= turn.end_s for word in words)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.text("abc", min_size=1), st.integers(1, 4), times, st.floats(0.1, 9)), max_size=6))
+def test_words_of_a_span_stay_together_however_spans_overlap(said: list[tuple[str, int, float, float]]) -> None:
+    spans = [Span(" ".join([text] * count), start_s, start_s + length_s) for text, count, start_s, length_s in said]
+    spans.sort(key=lambda span: span.start_s or 0.0)
+    (words,) = place_words(Transcript(tuple(spans)), [Turn(0.0, 40.0)])
+    assert " ".join(word.text for word in words) == " ".join(span.text for span in spans)
+    assert all(one.time_s <= other.time_s for one, other in pairwise(words))
+
+
+@given(st.lists(spans, max_size=6), st.floats(0.1, 40))
+def test_what_lies_outside_of_a_recording_is_left_out_and_counted(given: list[Span], duration_s: float) -> None:
+    kept, left_out = words_within(Transcript(tuple(given), "en"), duration_s)
+    assert kept is not None
+    assert kept.language == "en"
+    assert all(span.end_s is None or 0 <= (span.start_s or 0.0) <= span.end_s <= duration_s for span in kept.spans)
+    outside = [span for span in given if span.start_s is not None and span.start_s >= duration_s]
+    assert left_out == sum(len(span.text.split()) for span in outside)
+    assert len(kept.spans) == len(given) - len(outside)
+
+
+def test_words_before_a_recording_are_outside_of_it() -> None:
+    words = Transcript((Span("before", -3.0, -1.0), Span("at once", -1.0, 1.0), Span("then", 1.0, 2.0)))
+    assert words_within(words, 5.0) == (Transcript((Span("at once", 0.0, 1.0), Span("then", 1.0, 2.0))), 1)
+    assert words_within(None, 5.0) == (None, 0)
 
 
 def test_a_word_with_a_time_belongs_to_the_turn_that_holds_it_or_to_the_nearest() -> None:

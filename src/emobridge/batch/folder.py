@@ -20,7 +20,7 @@ from emobridge.audio.source import file_name
 from emobridge.batch.journal import Journal, Settings, Stamps, open_journal
 from emobridge.batch.options import Options
 from emobridge.batch.processes import Failure, Task, concerns_all, judge_all
-from emobridge.batch.recordings import Recording
+from emobridge.batch.recordings import Recording, report_warnings
 from emobridge.errors import OutputError, one_line
 from emobridge.inference.bundle import load_bundle
 from emobridge.results import Result
@@ -160,6 +160,9 @@ def _judge(tasks: Sequence[Task], journal: Journal, options: Options, jobs: int)
             journal.add_failure(_place(recording), stamps[recording], outcome.reason)
         else:
             journal.add_result(_place(recording), stamps[recording], outcome)
+            if outcome["warnings"]:
+                tally.meter.hide()
+                report_warnings(recording, outcome["warnings"])
         tally.show_done(recording, len(failures))
     tally.meter.hide()
     return failures

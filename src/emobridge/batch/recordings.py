@@ -9,13 +9,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
-from emobridge.errors import AudioError
+from emobridge.errors import AudioError, TranscriptError, one_line
 from emobridge.transcripts import READERS
 
 # What a folder is searched for; a file that is named is read whatever its extension.
@@ -66,6 +66,7 @@ def recordings(
 
     Raises:
         AudioError: the list cannot be read, or a folder holds no recording.
+        TranscriptError: of a folder of transcripts or turns, none has the name of a recording.
         typer.BadParameter: nothing was given, - twice, one transcript or file of turns for several recordings, or
             speakers that are none of these.
     """
@@ -174,6 +175,7 @@ def _with_words(found: list[Recording], transcript: Path | None) -> list[Recordi
         _refuse_one_for_several(found, "transcripts", "--transcript")
         return [replace(recording, transcript=transcript) for recording in found]
     words = _companions(transcript, READERS)
+    _refuse_strangers(found, transcript, words, "transcript", ".txt")
     return [
         replace(recording, transcript=words[name])
         if (name := recording.place.with_suffix("")) in words
@@ -192,6 +194,7 @@ def _with_turns(found: list[Recording], speakers: str | None) -> list[Recording]
     path = Path(speakers)
     if path.is_dir():
         turns = _companions(path, (TURNS_EXTENSION,))
+        _refuse_strangers(found, path, turns, "file of turns", TURNS_EXTENSION)
         return [
             replace(recording, speakers=turns[name])
             if (name := recording.place.with_suffix("")) in turns
@@ -208,6 +211,23 @@ def _with_turns(found: list[Recording], speakers: str | None) -> list[Recording]
 def _refuse_one_for_several(found: Sequence[Recording], kind: str, option: str) -> None:
     if len(found) > 1:
         raise typer.BadParameter(f"several recordings need a folder of {kind}", param_hint=option)
+
+
+def _refuse_strangers(
+    found: Sequence[Recording], folder: Path, held: Mapping[Path, Path], kind: str, extension: str
+) -> None:
+    """Raise a TranscriptError where no file of a folder has the name of any recording."""
+    if not any(recording.place.with_suffix("") in held for recording in found):
+        given = f"no {kind} in '{folder}' has the name of a recording"
+        lacking = f"that of '{found[0].name}' is '{folder / found[0].place.with_suffix(extension)}'"
+        there = f"rename them, such as '{next(iter(held.values()))}'" if held else "put them there"
+        raise TranscriptError(given, lacking, there)
+
+
+def report_warnings(recording: Recording, warnings: Iterable[str]) -> None:
+    """Tell on standard error what was odd about a recording, a line each."""
+    for warning in warnings:
+        typer.echo(f"emobridge: {one_line(recording.name)}: warning: {one_line(warning)}", err=True)
 
 
 def _companions(folder: Path, extensions: Iterable[str]) -> dict[Path, Path]:

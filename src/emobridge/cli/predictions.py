@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import typer
 
 from emobridge.batch.options import Options, open_judge
-from emobridge.batch.recordings import Recording, recordings
+from emobridge.batch.recordings import Recording, recordings, report_warnings
 from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
 from emobridge.results import Result, Segment, Summary
 from emobridge.utils.progress import Meter
@@ -75,7 +75,13 @@ def _formats(names: str | None) -> tuple[str, ...]:
 
 
 class Output(Protocol):
-    """Where results go."""
+    """Where results go.
+
+    Attributes:
+        shows_warnings: whether whoever reads the output sees the warnings at once.
+    """
+
+    shows_warnings: bool
 
     def add(self, index: int, result: Result) -> None:
         """Put the result of one recording in place, or hold it until all are there."""
@@ -133,7 +139,7 @@ class _ToStandardOutput:
 
     def __init__(self, format_name: str) -> None:
         self._writer = writer_for(format_name)
-        self._streams = format_name == "txt"
+        self.shows_warnings = self._streams = format_name == "txt"
         self._held: list[Result] = []
         self._separator = b""
 
@@ -152,6 +158,8 @@ class _ToStandardOutput:
 class _ToFile:
     """One table or list of all recordings."""
 
+    shows_warnings = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._held: list[Result] = []
@@ -166,6 +174,8 @@ class _ToFile:
 
 class _ToFolder:
     """A file of each format."""
+
+    shows_warnings = False
 
     def __init__(self, tasks: "Sequence[Task]") -> None:
         self._tasks = tasks
@@ -196,5 +206,7 @@ def _predict_here(found: Sequence[Recording], options: Options, output: Output) 
         finally:
             meter.hide()
         output.add(index, result)
+        if not output.shows_warnings:
+            report_warnings(recording, result.warnings)
     output.close()
     return failures

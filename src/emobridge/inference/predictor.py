@@ -18,7 +18,7 @@ from emobridge.inference.runtime import Runtime
 from emobridge.inference.segments import Hearing
 from emobridge.inference.streaming import EVERY_S, KEEP, Stream
 from emobridge.inference.turns import Plan, Planner, Speakers
-from emobridge.inference.word_alignment import PlacedWord, place_words
+from emobridge.inference.word_alignment import PlacedWord, place_words, words_within
 from emobridge.results import Result, Segment
 from emobridge.segmentation.speech_detector import SpeechDetector
 from emobridge.segmentation.utterances import cut_out
@@ -105,6 +105,10 @@ class Predictor:
                 heard(segments)
             return hearing.conclude(name, segments[-1].end_s, segments, warnings)
         source = open_source(recording)
+        words, outside = words_within(words, source.duration_s)
+        if outside:
+            where = f"outside of the recording, which lasts {source.duration_s:.1f} s"
+            warnings.append(f"{outside} words of the transcript lie {where}; they were left out")
         meter = _Meter(progress, source.duration_s)
         planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned, self._threads)
         plan = planner.plan(speakers, channel)
@@ -187,6 +191,8 @@ class Predictor:
         elif words is not None and linguistic is not None and not self._reads(words):
             languages = ", ".join(linguistic.languages)
             doubts.append(f"the transcript was not read: it is in '{words.language}', and this model reads {languages}")
+        if isinstance(transcript, Path) and words is not None and not words.spans:
+            doubts.append(f"the transcript '{file_name(transcript.name)}' holds no words")
         if isinstance(transcript, str) and len(transcript.split()) == 1 and Path(transcript.strip()).suffix in READERS:
             doubts.append(f"'{transcript}' was read as words; to read a file, give a pathlib.Path")
         return doubts

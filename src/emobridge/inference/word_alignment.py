@@ -4,7 +4,8 @@ Every word belongs to exactly one turn, so that none is read twice and none is l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +34,31 @@ class PlacedWord:
     own_times_s: tuple[float, float] | None = None
 
 
+def words_within(transcript: Transcript | None, duration_s: float) -> tuple[Transcript | None, int]:
+    """Return a transcript without what lies outside of a recording, and how many words that leaves out.
+
+    A span that starts in the recording and outlasts it, as last captions do, ends with it.
+    """
+    if transcript is None:
+        return None, 0
+    kept, left_out = [], 0
+    for span in transcript.spans:
+        if span.start_s is None or span.end_s is None:
+            kept.append(span)
+        elif span.start_s >= duration_s or span.end_s < 0 or span.end_s == 0 > span.start_s:
+            left_out += len(span.text.split())
+        else:
+            kept.append(replace(span, start_s=max(0.0, span.start_s), end_s=min(span.end_s, duration_s)))
+    return replace(transcript, spans=tuple(kept)), left_out
+
+
 def spoken_times(transcript: Transcript | None) -> list[float]:
     """Return the middles in seconds of all words whose times are known."""
     return [] if transcript is None else [_middle(word) for word, _ in _timed_words(transcript)]
 
 
 def place_words(transcript: Transcript | None, turns: Sequence[Turn]) -> tuple[tuple[PlacedWord, ...], ...]:
-    """Return the words of each turn, in order, their moments within it.
+    """Return the words of each turn, their moments within it. Words of one span stay together where spans overlap.
 
     A word with a time belongs to the turn of its speaker that holds its middle, else to the nearest one; where its
     speaker is not known, or has no turn, to anybody's. Words without times are laid out over all turns, one after the
@@ -54,8 +73,7 @@ def place_words(transcript: Transcript | None, turns: Sequence[Turn]) -> tuple[t
         middle_s = _middle(word)
         index = _turn_at(middle_s, word.speaker, starts, ends, speakers)
         held[index].append(PlacedWord(word.text, float(np.clip(middle_s, starts[index], ends[index])), own_times_s))
-    for placed in held:
-        placed.sort(key=lambda word: word.time_s)
+    held = [_never_backwards(placed) for placed in held]
     for index, words in enumerate(_shared_out(transcript, ends - starts)):
         held[index] += [PlacedWord(word.text, float(starts[index] + _middle(word))) for word in words]
     return tuple(map(tuple, held))
@@ -91,10 +109,28 @@ def _distances(time_s: float, starts: NDArray[np.float64], ends: NDArray[np.floa
     return distances
 
 
+def _never_backwards(placed: Sequence[PlacedWord]) -> list[PlacedWord]:
+    """Return words whose moments do not go back, where those of a span overlap with those of the span before."""
+    latest_s = accumulate((word.time_s for word in placed), max)
+    return [
+        word if word.time_s == time_s else replace(word, time_s=time_s)
+        for word, time_s in zip(placed, latest_s, strict=True)
+    ]
+
+
 def _timed_words(transcript: Transcript) -> list[tuple[Span, tuple[float, float] | None]]:
-    """Return the words that lie in spans with times, and a word's own times where it is all of its span."""
-    words = []
+    """Return the words that lie in spans with times, and a word's own times where it is all of its span.
+
+    They come by time, but spans that follow each other in the transcript stay together.
+    """
+    runs: list[list[Span]] = []
     for span in transcript.spans:
+        if not runs or (span.start_s or 0.0) < (runs[-1][-1].start_s or 0.0):
+            runs.append([])
+        runs[-1].append(span)
+    runs.sort(key=lambda run: run[0].start_s or 0.0)
+    words = []
+    for span in (span for run in runs for span in run):
         if span.start_s is not None and span.end_s is not None:
             laid = laid_out([(span.speaker, text) for text in span.text.split()], span.start_s, span.end_s)
             words += [(word, (span.start_s, span.end_s) if len(laid) == 1 else None) for word in laid]
