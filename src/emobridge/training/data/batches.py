@@ -38,10 +38,10 @@ class StreamConfig:
 
     Attributes:
         kind: ``natural`` (each utterance with what it has), ``acoustic``, ``linguistic`` or ``paired``.
-        batch_size: utterances a batch.
-        share: how many of the steps it gets, relative to the other streams.
+        batch_size: utterances in a batch.
+        share: share of the steps that it gets, relative to the other streams.
         balance: how evenly categories are drawn within a corpus: 0 as often as they occur, 1 all alike.
-        one_corpus: each batch is of one corpus, so that concordance is taken over all of it.
+        one_corpus: whether each batch is of one corpus, so that concordance is taken over all of it.
         mixup: of an ``acoustic`` stream, the parameter of the beta distribution by which clips of one corpus are mixed,
             functionals and labels alike [Zhang 2018]; 0 mixes nothing.
         voices: of an ``acoustic`` stream, the share of clips that are heard against the mean of their speaker

@@ -41,9 +41,9 @@ class CorpusConfig:
     Attributes:
         name: as ``emobridge corpus`` knows it, or ``table:PATH``, ``audiofolder:PATH``.
         modalities: which inputs are used. Acted corpora read one sentence in every emotion: their text is left out.
-        weight: how often it is drawn, beside the square root of its size.
-        weak_dimensions: give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
-        categories: learn its categories at all.
+        weight: how often it is drawn, relative to the square root of its size.
+        weak_dimensions: whether to give unrated speech valence, arousal and dominance by prototypes (`weak_labels`).
+        categories: whether its categories are learned.
         only: conditions ``key=value,value`` that every utterance must meet (`select`), as in
             ``["label=ang,hap,exc,neu,sad", "situation=improvised"]``; left out: all utterances.
         protocol: a rule (`PROTOCOLS`) or a fold file (``.json``); left out: the checked-in fold file of the corpus,
@@ -64,10 +64,10 @@ class DataConfig:
     """What a recipe learns from.
 
     Attributes:
-        corpora: one or more.
+        corpora: the corpora, one or more.
         categories: ``own`` (the labels of the one corpus), ``nine``, ``seven``, ``six``, ``five`` or ``four``.
         dimensions: names of the continuous labels that the model gives.
-        votes: learn the raters' votes as a distribution where there are votes; else the one label.
+        votes: whether the raters' votes are learned as a distribution, where there are votes; else the one label is.
     """
 
     corpora: Annotated[tuple[CorpusConfig, ...], Field(min_length=1)]

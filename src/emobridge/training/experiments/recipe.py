@@ -54,12 +54,17 @@ class ModelConfig:
     """The fusion network; what is left out follows from ``width`` (`FusionConfig.sized`).
 
     Attributes:
-        fusion: ``bridge_crossed`` (the paper), ``bridge``, ``cross``, ``concat`` or ``recurrent``.
-        width: the one dial for size.
-        heads, bridge_tokens, feed_forward: derived unless given.
-        refinement_layers, dropout, pooling, timeline: see `FusionConfig`.
-        members: networks side by side, each with an acoustic layer of its own where that is trained here, which learn
-            from different items of a batch and whose answers are averaged; left out: 1.
+        fusion: how sound and words meet; ``bridge_crossed`` is that of the paper.
+        width: size of every inner vector, from which other sizes follow.
+        heads: attention heads; left out: they follow from ``width``.
+        bridge_tokens: learnable bridge tokens in each group; left out: they follow from ``width``.
+        feed_forward: inner size of a feed-forward layer, in widths; left out: it follows from ``width``.
+        refinement_layers: self-attention layers of each modality before the fusion.
+        dropout: share of each inner vector that is hidden in training, 0 to below 1.
+        pooling: how bridge tokens or frames become one vector: their ``mean`` (the paper), or under learned weights
+            (``attention``), or mean and deviation under learned weights (``statistics``).
+        timeline: ``common`` (both modalities at the same moments) or ``padded`` (frame j beside token j).
+        members: networks in an ensemble, which learn from different items of a batch; left out: 1.
         discount_neutral_words: beside sound, words move the categories as far as they speak of feelings; left out: not.
     """
 
@@ -86,8 +91,8 @@ class EvaluationConfig:
     """How results are judged.
 
     Attributes:
-        resamples: of the bootstrap over speakers.
-        folds: how many to make for a corpus that has neither a fold file nor a split of its authors.
+        resamples: resamples of the bootstrap over speakers, from which the intervals come.
+        folds: number of folds for a corpus that has neither a fold file nor a split of its authors.
     """
 
     resamples: NonNegativeInt = 1000
@@ -99,8 +104,8 @@ class Published:
     """What a publication states for the protocol of a recipe, to stand beside what is measured.
 
     Attributes:
-        source: whose figures, in a few words.
-        figures: metric -> value, names and range as in `Scores.metrics`.
+        source: whose figures these are, in a few words.
+        figures: metric -> value, with the names and ranges of the report.
     """
 
     source: str
@@ -118,17 +123,17 @@ class Recipe:
     """Everything that decides a result, beside the corpora themselves.
 
     Attributes:
-        name, description: what it is.
+        name, description: what it is called, and what it is for in a sentence.
         data: what it learns from.
-        acoustic, linguistic: the encoders; a section that is absent leaves the modality out, one with the key
-            ``encoder`` names a public encoder, any other one describes our own.
-        variants: name -> overrides (``"section.key" = value``): further systems on the same folds, to compare.
+        acoustic, linguistic: the encoders of sound and text; left out: the modality is not used. With the key
+            ``encoder`` it is a public encoder, else the one of emobridge.
+        variants: name -> overrides (``"section.key" = value``): further systems to compare on the same folds.
         teaching: other trainings of this recipe, that it learns from.
-        licence: of the weights that come out; the strictest of the corpora's.
-        seed: of everything random.
-        published: figures to stand beside ours in the report.
-        transcripts: name -> table (``.csv``, ``.jsonl``, ...) of other transcripts of the same utterances, recognised
-            ones say: what is trained on the corpus's own text is judged on each of them too, as ``VARIANT@NAME``.
+        licence: licence of the trained weights, the strictest of those of the corpora.
+        seed: seed of everything random.
+        published: published figures, which the report shows beside those of the run.
+        transcripts: name -> table (``.csv``, ``.jsonl``, ...) of other transcripts of the same utterances, such as
+            recognised ones; a training on the corpus's own text is evaluated on each too, as ``VARIANT@NAME``.
     """
 
     __pydantic_config__: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(allow_inf_nan=False)
@@ -324,12 +329,10 @@ def _check_variants(recipe: Recipe) -> None:
             if ours != theirs:
                 given = f"variant '{name}' sets data.{key} to {theirs!r}"
                 raise RecipeError(given, f"the recipe itself has {ours!r}", "variants share what they are judged on")
-        ours, theirs = ([_judged_on(entry) for entry in one.data.corpora] for one in (recipe, varied))
+        ours, theirs = (", ".join(_judged_on(entry) for entry in one.data.corpora) for one in (recipe, varied))
         if ours != theirs:
-            given = f"variant '{name}' has the corpora {', '.join(theirs)}"
-            raise RecipeError(
-                given, f"the recipe itself has {', '.join(ours)}", "variants share what they are judged on"
-            )
+            given = f"variant '{name}' has the corpora {theirs}"
+            raise RecipeError(given, f"the recipe itself has {ours}", "variants share what they are judged on")
 
 
 def _check_teachers(recipe: Recipe) -> None:

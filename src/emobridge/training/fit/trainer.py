@@ -41,8 +41,8 @@ class LossConfig:
     """Task weights.
 
     Attributes:
-        category_weight: of the cross-entropy (paper: 0.34).
-        dimension_weight: of 1 - CCC of each dimension (paper: 0.33).
+        category_weight: weight of the cross-entropy (paper: 0.34).
+        dimension_weight: weight of 1 - CCC of each dimension (paper: 0.33).
         learned: learn the weights from each task's uncertainty [Kendall 2018] instead.
         label_smoothing: share of the target spread over the corpus's categories.
         weak: how speech learns dimensions that nobody rated.
@@ -60,19 +60,19 @@ class TrainingConfig:
     """How long and how fast.
 
     Attributes:
-        steps: how often the weights move.
-        learning_rate: peak, for everything but the linguistic encoder.
-        linguistic_learning_rate: peak, for the linguistic encoder.
+        steps: number of updates of the weights.
+        learning_rate: peak learning rate of everything but the linguistic encoder.
+        linguistic_learning_rate: peak learning rate of the linguistic encoder.
         warmup: share of the steps over which the rate rises; then it falls as a cosine to zero.
-        weight_decay: of weight matrices (AdamW).
-        gradient_norm: gradients are scaled down to this norm.
-        average_decay: of the running average of the weights; the average is the model.
-        checkpoint_steps: a checkpoint is written every so many steps.
+        weight_decay: weight decay of the weight matrices (AdamW).
+        gradient_norm: largest norm of the gradients; larger ones are scaled down to it.
+        average_decay: decay of the running average of the weights; the average is the model.
+        checkpoint_steps: number of steps from one checkpoint to the next.
         streams: what the batches are; one ``natural`` stream by default.
         perturbed_copies: of each training clip: noise, rooms, codecs and the like (`perturbations.perturb`), made once
             and kept in the cache (about 30 kB and 15 ms for each copy of a clip of 2.5 s).
-        precision: of the products, forward and backward: ``float32``, ``bfloat16`` (autocast; weights, losses and the
-            optimizer stay in 32 bits) or ``auto``, the faster of both, measured once on a machine; left out:
+        precision: of the matrix products, forward and backward: ``float32``, ``bfloat16`` (autocast; weights, losses
+            and the optimizer stay in 32 bits) or ``auto``, the faster of both, measured once on a machine; left out:
             ``float32``.
         batches_a_step: a step follows the mean gradient of so many batches, which several processes may share
             (`Processes`); left out: 1.
