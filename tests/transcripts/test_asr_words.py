@@ -5,11 +5,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emobridge.transcripts.asr_words import Word, spans_of
+from emobridge.transcripts.asr_words import RecognisedWord, spans_of
 
 
 @st.composite
-def segments(draw: st.DrawFn) -> list[Word]:
+def segments(draw: st.DrawFn) -> list[RecognisedWord]:
     count = draw(st.integers(0, 8))
     edges = sorted(draw(st.lists(st.floats(0, 100), min_size=2 * count, max_size=2 * count)))
     words = []
@@ -17,12 +17,12 @@ def segments(draw: st.DrawFn) -> list[Word]:
         text = draw(st.sampled_from([" ", ""])) + draw(st.text("ab'-", min_size=1, max_size=4))
         timed = draw(st.booleans())
         times = (edges[2 * index], edges[2 * index + 1]) if timed else (None, None)
-        words.append(Word(text, *times, draw(st.sampled_from([None, "A"]))))
+        words.append(RecognisedWord(text, *times, draw(st.sampled_from([None, "A"]))))
     return words
 
 
 @given(segments())
-def test_no_character_is_lost_and_spans_stay_in_their_segment_and_order(words: list[Word]) -> None:
+def test_no_character_is_lost_and_spans_stay_in_their_segment_and_order(words: list[RecognisedWord]) -> None:
     spans = spans_of(words, 0.0, 100.0)
     assert "".join(span.text for span in spans) == "".join(word.text.strip() for word in words)
     times = [time_s for span in spans for time_s in (span.start_s, span.end_s) if time_s is not None]
@@ -32,7 +32,12 @@ def test_no_character_is_lost_and_spans_stay_in_their_segment_and_order(words: l
 
 
 def test_words_without_times_share_the_gap_by_their_characters() -> None:
-    words = [Word("in", 1.0, 2.0), Word("2"), Word("345", speaker="A"), Word("years", 5.0, 6.0)]
+    words = [
+        RecognisedWord("in", 1.0, 2.0),
+        RecognisedWord("2"),
+        RecognisedWord("345", speaker="A"),
+        RecognisedWord("years", 5.0, 6.0),
+    ]
     spans = spans_of(words, 0.0, 10.0)
     assert [(span.text, span.start_s, span.end_s) for span in spans] == [
         ("in", 1.0, 2.0),
@@ -41,11 +46,19 @@ def test_words_without_times_share_the_gap_by_their_characters() -> None:
         ("years", 5.0, 6.0),
     ]
     assert [span.speaker for span in spans] == [None, None, "A", None]
-    assert [(span.start_s, span.end_s) for span in spans_of([Word("a"), Word("b")], 2.0, 4.0)] == [(2, 3), (3, 4)]
+    assert [(span.start_s, span.end_s) for span in spans_of([RecognisedWord("a"), RecognisedWord("b")], 2.0, 4.0)] == [
+        (2, 3),
+        (3, 4),
+    ]
 
 
 def test_pieces_that_whisper_writes_without_a_space_go_on_with_the_word() -> None:
-    words = [Word(" sixteen", 0.0, 1.0), Word("-year", 1.0, 2.0), Word("-old", 2.0, 2.5), Word(" boy.", 3.0, 4.0)]
+    words = [
+        RecognisedWord(" sixteen", 0.0, 1.0),
+        RecognisedWord("-year", 1.0, 2.0),
+        RecognisedWord("-old", 2.0, 2.5),
+        RecognisedWord(" boy.", 3.0, 4.0),
+    ]
     spans = spans_of(words, 0.0, 4.0)
     assert [(span.text, span.start_s, span.end_s) for span in spans] == [
         ("sixteen-year-old", 0.0, 2.5),
@@ -54,5 +67,5 @@ def test_pieces_that_whisper_writes_without_a_space_go_on_with_the_word() -> Non
 
 
 def test_words_that_never_carry_a_space_stay_apart() -> None:
-    spans = spans_of([Word("so", 0.0, 1.0), Word("what", 1.0, 2.0)], 0.0, 2.0)
+    spans = spans_of([RecognisedWord("so", 0.0, 1.0), RecognisedWord("what", 1.0, 2.0)], 0.0, 2.0)
     assert [span.text for span in spans] == ["so", "what"]

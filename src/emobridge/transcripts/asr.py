@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emobridge.audio.load import SAMPLE_RATE_HZ, load_audio
 from emobridge.errors import BundleError, TranscriptError
-from emobridge.transcripts.asr_words import Word, spans_of
+from emobridge.transcripts.asr_words import RecognisedWord, spans_of
 from emobridge.transcripts.base import Span, Transcript
 from emobridge.utils.extras import load_extra
 
@@ -102,7 +102,7 @@ class Recogniser:
 def _spans(segment: Any) -> list[Span]:
     if not segment.words:
         return [Span(segment.text.strip(), segment.start, segment.end)] if segment.text.strip() else []
-    words = [Word(word.word, float(word.start), float(word.end)) for word in segment.words]
+    words = [RecognisedWord(word.word, float(word.start), float(word.end)) for word in segment.words]
     return spans_of(words, float(segment.start), float(segment.end))
 
 

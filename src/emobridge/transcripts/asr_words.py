@@ -8,7 +8,7 @@ from emobridge.transcripts.base import Span, laid_out
 
 
 @dataclass(frozen=True)
-class Word:
+class RecognisedWord:
     """A word as a recogniser gives it.
 
     Attributes:
@@ -23,7 +23,7 @@ class Word:
     speaker: str | None = None
 
 
-def spans_of(words: Sequence[Word], start_s: float, end_s: float) -> list[Span]:
+def spans_of(words: Sequence[RecognisedWord], start_s: float, end_s: float) -> list[Span]:
     """Return the words of a segment from ``start_s`` to ``end_s`` as one-word spans.
 
     Words that could not be placed lie between their neighbours, by their numbers of characters.
@@ -43,10 +43,10 @@ def spans_of(words: Sequence[Word], start_s: float, end_s: float) -> list[Span]:
     return spans
 
 
-def _whole(words: Sequence[Word]) -> list[Word]:
+def _whole(words: Sequence[RecognisedWord]) -> list[RecognisedWord]:
     """Return words that are not blank, without spaces around them, pieces of one (``" twenty"``, ``"-one"``) joined."""
     spaced = any(word.text.startswith(" ") for word in words)
-    joined: list[Word] = []
+    joined: list[RecognisedWord] = []
     for word in words:
         if not word.text.strip():
             continue

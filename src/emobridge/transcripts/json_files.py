@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emobridge.errors import TranscriptError
-from emobridge.transcripts.asr_words import Word, spans_of
+from emobridge.transcripts.asr_words import RecognisedWord, spans_of
 from emobridge.transcripts.base import Span, Transcript, in_order
 from emobridge.transcripts.files import lines_of, malformed, read_text, shown
 from emobridge.transcripts.json_shapes import holds_times, in_seconds, segments_of
@@ -134,10 +134,10 @@ class _Record:
             start_s, end_s = min(known_s), max(known_s)
         return spans_of(timed, start_s, end_s)
 
-    def _word(self, number: int, content: Any) -> Word:
+    def _word(self, number: int, content: Any) -> RecognisedWord:
         record = _Record(f"{self._where}, word {number}", self._valid, content)
         start_s, end_s = record._times_s()
-        return Word(record._text("word", "text"), start_s, end_s, record._speaker() or self._speaker())
+        return RecognisedWord(record._text("word", "text"), start_s, end_s, record._speaker() or self._speaker())
 
     def _times_s(self) -> tuple[float, float] | tuple[None, None]:
         start_s, end_s = self._seconds("start", "start_s"), self._seconds("end", "end_s")

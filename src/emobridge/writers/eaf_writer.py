@@ -16,7 +16,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from emobridge.results import Result
-from emobridge.writers.tracks import Tier, Track, dimensions_of, one_line, only_one, tiers, tracks
+from emobridge.writers.tracks import LabelTier, Track, dimensions_of, one_line, only_one, tiers, tracks
 
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 SCHEMA_ATTRIBUTE = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
@@ -101,7 +101,7 @@ def _tiers(track: Track, dimensions: Sequence[str], order: ET.Element, numbers: 
     return elements
 
 
-def _tier(tier: Tier, track: Track, attributes: dict[str, str]) -> ET.Element:
+def _tier(tier: LabelTier, track: Track, attributes: dict[str, str]) -> ET.Element:
     participant = {"PARTICIPANT": _participant(track)} if track.name else {}
     return ET.Element("TIER", {"TIER_ID": tier.name, **participant, **attributes})
 

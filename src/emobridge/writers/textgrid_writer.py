@@ -8,7 +8,7 @@ Times have six decimals of a second, numbers four; labels are one line of text.
 from collections.abc import Iterator, Sequence
 
 from emobridge.results import Result
-from emobridge.writers.tracks import Placed, Tier, dimensions_of, only_one, tiers, tracks
+from emobridge.writers.tracks import LabelTier, Placed, dimensions_of, only_one, tiers, tracks
 
 TICKS_PER_S = 1_000_000
 
@@ -36,7 +36,7 @@ class TextGridWriter:
         return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _tier(tier: Tier, placed: Sequence[Placed], last_ticks: int) -> list[str]:
+def _tier(tier: LabelTier, placed: Sequence[Placed], last_ticks: int) -> list[str]:
     intervals = list(_intervals(tier, placed, last_ticks))
     lines = [f'{" " * 8}class = "IntervalTier"', f"{' ' * 8}name = {_quoted(tier.name)}"]
     lines += [*_span(0, last_ticks, " " * 8), f"{' ' * 8}intervals: size = {len(intervals)}"]
@@ -46,7 +46,7 @@ def _tier(tier: Tier, placed: Sequence[Placed], last_ticks: int) -> list[str]:
     return lines
 
 
-def _intervals(tier: Tier, placed: Sequence[Placed], last_ticks: int) -> Iterator[tuple[int, int, str]]:
+def _intervals(tier: LabelTier, placed: Sequence[Placed], last_ticks: int) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, label) from 0 to the end without gaps, as Praat wants it."""
     reached_ticks = 0
     for each, label in zip(placed, tier.labels, strict=True):

@@ -41,7 +41,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Tier:
+class LabelTier:
     """What a track says of one thing.
 
     Attributes:
@@ -103,7 +103,7 @@ def tracks(result: Result, ticks_per_s: int) -> list[Track]:
     return [Track(name, placed) for name, (_, placed) in zip(names, flat, strict=True)]
 
 
-def tiers(track: Track, dimensions: Iterable[str]) -> Iterator[Tier]:
+def tiers(track: Track, dimensions: Iterable[str]) -> Iterator[LabelTier]:
     """Yield what a track says: words, category, its confidence, each dimension, flags."""
     segments = [each.segment for each in track.placed]
     labels = {
@@ -114,7 +114,7 @@ def tiers(track: Track, dimensions: Iterable[str]) -> Iterator[Tier]:
         "flags": ["+".join(segment.flags) for segment in segments],
     }
     for kind, values in labels.items():
-        yield Tier(f"{one_line(kind)}@{track.name}" if track.name else one_line(kind), tuple(values))
+        yield LabelTier(f"{one_line(kind)}@{track.name}" if track.name else one_line(kind), tuple(values))
 
 
 def dimensions_of(result: Result) -> list[str]:
