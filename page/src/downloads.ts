@@ -1,8 +1,9 @@
 // The result in every format that the service writes.
-import { announce, button, element } from "./dom";
+import { announce, element } from "./dom";
+import { lendKey } from "./key";
 import type { Recording } from "./recording";
-import { Refused, download } from "./service";
-import type { Format } from "./shapes";
+import { Refused, address, jobAt } from "./service";
+import type { Format, Job } from "./shapes";
 import { formatWords, sentence } from "./words";
 
 export class Downloads {
@@ -19,9 +20,9 @@ export class Downloads {
       if (!this.element.contains(event.target as Node)) this.element.open = false;
     };
     this.element.addEventListener("toggle", () => {
-      list.replaceChildren(...formats.map((format) => this.item(format)));
       if (this.element.open) document.addEventListener("click", close);
       else document.removeEventListener("click", close);
+      if (this.element.open) void this.fill(list, formats);
     });
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.element.open) return;
@@ -30,30 +31,37 @@ export class Downloads {
     });
   }
 
-  private item(format: Format): HTMLElement {
-    const made = button("", () => void this.save(format), { "data-format": format.name });
-    made.append(element("b", {}, format.name), element("span", {}, formatWords(format.name)));
-    return element("li", {}, made);
+  /** Put a link for each format into the list; a recording of the microphone is first analysed as a file. */
+  private async fill(list: HTMLElement, formats: Format[]): Promise<void> {
+    this.note.textContent = "making the files …";
+    const job = await this.recording.finished();
+    this.note.textContent = job ? "" : "There is no result.";
+    list.replaceChildren(...(job ? formats.map((format) => this.item(job, format)) : []));
   }
 
-  private async save(format: Format): Promise<void> {
-    const { recording } = this;
-    this.note.textContent = "making the file …";
+  // A plain link, so that the download is the browser's own: one that a script starts may be refused after a few.
+  private item(job: Job, format: Format): HTMLElement {
+    const extension = format.extension.replace(/^\./, "");
+    const place = address(`${job.links.result}.${extension}`);
+    const name = `${this.recording.name.replace(/\.[^.]*$/, "")}.${extension}`;
+    const link = element("a", { href: place.href, download: name, "data-format": format.name }, element("b", {}, format.name), element("span", {}, formatWords(format.name)));
+    link.addEventListener("click", () => {
+      lendKey(place);
+      void this.follow(job, name);
+    });
+    return element("li", {}, link);
+  }
+
+  /** Say what became of a download: the browser does not tell the page. */
+  private async follow(job: Job, name: string): Promise<void> {
     try {
-      const job = await recording.finished();
-      if (!job) throw new Refused(recording.problem ?? { title: "There is no result", status: 0 });
-      const extension = format.extension.replace(/^\./, "");
-      const address = URL.createObjectURL(await download(job, format));
-      const stem = recording.name.replace(/\.[^.]*$/, "");
-      element("a", { href: address, download: `${stem}.${extension}` }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      await jobAt(job.links.self);
       this.note.textContent = "";
-      announce(`${stem}.${extension} was downloaded`);
+      announce(`${name} was downloaded`);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      const { title, detail } = error.problem;
-      const forgotten = error.problem.status === 404 ? "The service no longer has this result. Judge the recording again." : null;
-      this.note.textContent = forgotten ?? sentence(detail ?? title);
+      const { title, detail, status } = error.problem;
+      this.note.textContent = status === 404 ? "The service no longer has this result. Analyse the recording again." : sentence(detail ?? title);
     }
   }
 }

@@ -4,7 +4,16 @@ import { found } from "./dom";
 const STORED = "emobridge-key";
 let asking: Promise<string | null> | null = null;
 
+const LENT_S = 30;
+
 export const key = (): string | null => sessionStorage.getItem(STORED);
+
+/** Let the browser itself fetch one address with the key: a cookie of that address alone, for seconds. */
+export function lendKey(place: URL): void {
+  const known = key();
+  const secure = place.protocol === "https:" ? "; Secure" : "";
+  if (known) document.cookie = `${STORED}=${encodeURIComponent(known)}; Path=${place.pathname}; Max-Age=${LENT_S}; SameSite=Strict${secure}`;
+}
 
 /** Ask for a key, once for all who wait for it; null where the reader gives none. */
 export function askForKey(wasRefused: boolean): Promise<string | null> {

@@ -86,10 +86,6 @@ export const jobAt = async (link: string, signal?: AbortSignal): Promise<Job> =>
 export const resultOf = async (job: Job, signal?: AbortSignal): Promise<Result> =>
   (await ask(job.links.result, { signal, headers: { Accept: "application/json" } })).json();
 
-/** The result in a format, as a file. */
-export const download = async (job: Job, format: Format): Promise<Blob> =>
-  (await ask(`${job.links.result}.${format.extension.replace(/^\./, "")}`)).blob();
-
 /** Let the service forget a job, also while the page is being left. */
 export function forget(job: Job): void {
   void fetch(address(job.links.self), { method: "DELETE", headers: headers(), keepalive: true }).catch(() => undefined);

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ def test_every_format_of_the_service_can_be_downloaded(page: Page, sample: Path)
     assert len(formats) >= 10
     expect(article.locator("[data-format]")).to_have_count(len(formats))
     for each in formats:
+        page.wait_for_timeout(300)  # nobody clicks ten times in a moment, and Chromium stops a page where that happens
         with page.expect_download() as started:
             article.locator(f"[data-format={each['name']}]").click()
         download = started.value
@@ -193,6 +195,31 @@ def test_a_key_is_asked_for_once_and_kept_in_this_tab_alone(open_page: OpenPage,
     give(page, sample)
     assert page.evaluate("Object.values(sessionStorage)") == ["secret"]
     assert page.evaluate("Object.values(localStorage)") == []
+    assert page.context.cookies() == []
+
+
+def test_a_download_lends_the_key_to_its_own_address_alone(open_page: OpenPage, sample: Path) -> None:
+    page = open_page()
+    page.evaluate("sessionStorage.setItem('emobridge-key', 'secret')")
+    article = give(page, sample)
+    article.get_by_text("Download", exact=True).click()
+    with page.expect_download():
+        article.locator("[data-format=csv]").click()
+    (cookie,) = page.context.cookies(article.locator("[data-format=csv]").get_attribute("href"))
+    assert (cookie["value"], cookie["sameSite"]) == ("secret", "Strict")
+    assert cookie["path"].endswith("/result.csv")
+    assert cookie["expires"] < time.time() + 60
+    assert page.context.cookies(page.url) == []
+
+
+def test_a_result_that_the_service_forgot_is_told_in_words(open_page: OpenPage, sample: Path) -> None:
+    page = open_page(expect="404")
+    article = give(page, sample)
+    article.get_by_text("Download", exact=True).click()
+    link = article.locator("[data-format=csv]")
+    page.context.request.delete((link.get_attribute("href") or "").removesuffix("/result.csv"))
+    link.click()
+    expect(article.get_by_text("The service no longer has this result.")).to_be_visible()
 
 
 def test_a_cancelled_recording_is_forgotten_by_the_service(page: Page, long_recording: Path) -> None:

@@ -100,6 +100,9 @@ def test_keys_open_what_is_a_clients_and_nothing_else_asks_for_them(serve: Any, 
                     assert key not in answer.text
                 right = {"Authorization": f"Bearer {key}"}
                 assert (await served.client.get(path, headers=right)).status_code == 200
+                lent = {"Cookie": f"theme=dark; emobridge-key={key}"}
+                assert (await served.client.get(path, headers=lent)).status_code == 200
+            assert (await served.client.delete("/v1/jobs/x", headers=lent)).status_code == 401  # it may only read
             for path in ("/healthz", "/readyz", "/openapi.json", "/problems/not-found"):
                 assert (await served.client.get(path)).status_code == 200
 

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from emobridge.errors import SettingsError
 from emobridge.server.problems import Problem
@@ -16,6 +16,7 @@ KEY_BYTES = 32
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 SUBPROTOCOL, KEY_SUBPROTOCOL = "emobridge.v1", "key."
+KEY_COOKIE = "emobridge-key"  # the page sets it for one address and some seconds
 UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 PAGE_POLICY = (
@@ -147,13 +148,16 @@ class Door:
             remedy = "have its origin allowed with --cors-origin"
             raise Problem("foreign-origin", "the header Origin names another page", "valid: a page of ours", remedy)
 
-    def client(self, address: str, authorization: str | None, subprotocols: Sequence[str] = ()) -> str:
+    def client(
+        self, address: str, authorization: str | None, subprotocols: Sequence[str] = (), cookies: str = ""
+    ) -> str:
         """Return who asks: the name of the key, or the address where no keys are asked for.
 
         Args:
             address: of the other side.
             authorization: the header of that name.
             subprotocols: of a browser's socket, which cannot send that header.
+            cookies: of a download, which cannot either; only where the request changes nothing.
 
         Raises:
             Problem: there is no key, or a wrong one.
@@ -162,8 +166,10 @@ class Door:
             return address
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
-            given = [each for each in subprotocols if each.startswith(KEY_SUBPROTOCOL)]
-            key = given[0].removeprefix(KEY_SUBPROTOCOL) if given else ""
+            given = [each.removeprefix(KEY_SUBPROTOCOL) for each in subprotocols if each.startswith(KEY_SUBPROTOCOL)]
+            named = (each.strip().partition("=") for each in cookies.split(";"))
+            given += [unquote(value) for name, _, value in named if name == KEY_COOKIE]
+            key = given[0] if given else ""
         client = self.keys.client(key.strip()) if key else None
         if client is None:
             told = "a key that is not known" if key else "no key"

@@ -18,7 +18,7 @@ from emobridge.server.security import CONTENT_POLICY, HEADERS, PAGE_POLICY, UNSA
 from emobridge.server.service import Service
 
 logger = logging.getLogger("emobridge.server")
-WANTED = {b"host", b"origin", b"authorization", b"access-control-request-method"}
+WANTED = {b"host", b"origin", b"authorization", b"cookie", b"access-control-request-method"}
 METHODS = {"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH", "WS"}  # each is a line among the figures
 CORS_PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
@@ -96,7 +96,8 @@ class Gate:
         if path.startswith("/v1/") or path == "/metrics":
             address = scope["client"][0] if scope["client"] else "unknown"
             try:
-                client = door.client(address, headers.get(b"authorization"), scope.get("subprotocols", ()))
+                cookies = headers.get(b"cookie", "") if scope.get("method") == "GET" else ""
+                client = door.client(address, headers.get(b"authorization"), scope.get("subprotocols", ()), cookies)
             except Problem:
                 service.rate.take(address)
                 raise
