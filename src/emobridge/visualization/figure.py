@@ -25,7 +25,8 @@ from emobridge.visualization.content import (
     tick_times,
     trend,
 )
-from emobridge.visualization.palette import COLOURS, category_colours, opacity
+from emobridge.visualization.palette import category_colours, opacity
+from emobridge.visualization.plane import MARKS, draw_plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +38,6 @@ DOTS_PER_INCH = 120
 LANE_SHARE = 0.75
 TICKS, LEGEND_COLUMNS = 10, 12
 LINES = (("#1b1d21", "-"), ("#0b57d0", "--"), ("#5a606b", ":"), ("#7a4b00", "-."))  # of speakers, in turn
-MARKS = ("o", "s", "^", "D")
-GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 HATCH: dict[str, Any] = {"facecolor": "none", "edgecolor": "#5a606b", "hatch": "////", "linewidth": 0.0}
 
 
@@ -92,7 +91,7 @@ def _figure(result: Result) -> "Figure":
     times = tick_times(result.duration_s, TICKS)
     strips[-1].set_xticks(times, [clock(time_s, tenths=False) for time_s in times])
     lanes.set_xlim(0, max(result.duration_s, 1e-3))
-    _draw_plane(figure.add_subplot(grid[:, 1]), result, colours)
+    draw_plane(figure.add_subplot(grid[:, 1]), result, colours)
     model = f"{result.model.get('name', '?')} {result.model.get('version', '')}".rstrip()
     figure.suptitle(f"{name_of(result)}, {clock(result.duration_s)}, model {model}", x=0.01, ha="left", fontsize=11)
     _draw_legend(figure, colours, [speaker_name(speaker) for speaker in speakers])
@@ -145,36 +144,6 @@ def _draw_boxes(axes: "Axes", boxes: list[tuple[float, float, float, float]], **
     """Draw boxes (left, right, low, high) as one collection: an hour has thousands."""
     corners = [((left, low), (right, low), (right, high), (left, high)) for left, right, low, high in boxes]
     axes.add_collection(load_extra("matplotlib.collections", "report").PolyCollection(corners, **style))
-
-
-def _draw_plane(axes: "Axes", result: Result, colours: dict[str, str]) -> None:
-    to_rgba = load_extra("matplotlib.colors", "report").to_rgba
-    for index, speaker in enumerate(speakers_of(result)):
-        held = [
-            each
-            for each in result.segments
-            if each.speaker == speaker and is_judged(each) and {"valence", "arousal"} <= each.dimensions.keys()
-        ]
-        axes.scatter(
-            [each.dimensions["valence"] for each in held],
-            [each.dimensions["arousal"] for each in held],
-            c=[
-                to_rgba(colours.get(each.category or "", COLOURS["neutral"]), opacity(confidence(each)))
-                for each in held
-            ],
-            marker=MARKS[index % len(MARKS)], s=22, linewidths=0,
-        )  # fmt: skip
-        summary = result.speakers.get(speaker) if speaker is not None else None
-        if summary is not None and {"valence", "arousal"} <= summary.mean.keys():
-            place = summary.mean["valence"], summary.mean["arousal"]
-            axes.plot(*place, MARKS[index % len(MARKS)], color="white", markeredgecolor="black", markersize=9)
-            name = speaker_name(speaker)
-            axes.annotate(name, place, (9, 0), textcoords="offset points", va="center", weight="bold", bbox=GROUND)
-    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", anchor="N", xlabel="valence, unpleasant to pleasant")
-    axes.set_ylabel("arousal, calm to excited")
-    axes.grid(alpha=0.3)
-    axes.set_xticks((0, 0.5, 1))
-    axes.set_yticks((0, 0.5, 1))
 
 
 def _draw_legend(figure: "Figure", colours: dict[str, str], speakers: list[str]) -> None:

@@ -16,7 +16,7 @@ from emobridge.visualization.content import categories_of, clock, name_of
 from emobridge.visualization.document import document
 from emobridge.visualization.markup import Markup, data_element, element
 from emobridge.visualization.palette import category_colours
-from emobridge.visualization.plane import plane, shapes
+from emobridge.visualization.plane import marks, plane_of
 from emobridge.visualization.sound import NO_SOUND, PLAYABLE, Sound, data_uri, embedded_bytes, outline
 from emobridge.visualization.strips import paper_rows, strips
 from emobridge.visualization.tables import facts, legend, summaries, transcript, turning_points, warnings
@@ -78,7 +78,7 @@ def _definitions() -> Markup:
     pattern = element(
         "pattern", back, lines, id="hatch", width="8", height="8", patternUnits="userSpaceOnUse", class_="hatch"
     )
-    return element("svg", element("defs", pattern, shapes()), class_="definitions", aria_hidden="true")
+    return element("svg", element("defs", pattern, marks()), class_="definitions", aria_hidden="true")
 
 
 def _top(title: str, results: Sequence[Result], key: Markup) -> Markup:
@@ -102,7 +102,7 @@ def _article(index: int, result: Result, sound: Sound, colours: dict[str, str], 
             "div",
             element(
                 "section",
-                element("h3", "Valence and arousal"), plane(result, colours),
+                element("h3", "Valence and arousal"), plane_of(result, colours),
                 element("div", class_="now moving", aria_live="off"),
                 class_="plane-side",
             ),

@@ -1,100 +1,137 @@
-"""The valence-arousal plane as SVG: a mark a judged segment, each speaker's mean and spread, room for a playhead."""
+"""The valence-arousal plane: valence to the right, arousal upwards, as SVG for pages and by matplotlib for figures."""
 
-from emobridge.results import Result, Summary
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from emobridge.results import Result, Segment, Summary
+from emobridge.utils.extras import load_extra
 from emobridge.visualization.content import confidence, is_crowded, is_judged, speaker_name, speakers_of
 from emobridge.visualization.markup import Markup, element, joined
 from emobridge.visualization.palette import COLOURS, opacity
 from emobridge.visualization.strips import told
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+AXES = ("valence", "arousal")
 SIDE_PX = 320  # page.js places the playhead by the same numbers
 LEFT_PX, TOP_PX, FIELD_PX = 30, 8, 280
-SHAPES = 4  # one a speaker, in turn
-_PATHS = ("M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0Z", "M-4.5-4.5h9v9h-9Z", "M0-5.5L5.5 4.5H-5.5Z", "M0-6L6 0L0 6L-6 0Z")
-_SMALL = 0.6
+BOTTOM_PX, RIGHT_PX = TOP_PX + FIELD_PX, LEFT_PX + FIELD_PX
+# A mark a speaker, in turn: as SVG paths, and as matplotlib names them.
+PATHS = ("M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0Z", "M-4.5-4.5h9v9h-9Z", "M0-5.5L5.5 4.5H-5.5Z", "M0-6L6 0L0 6L-6 0Z")
+MARKS = ("o", "s", "^", "D")
+SMALL = 0.6
+GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 
 
-def shapes() -> Markup:
+def marks() -> Markup:
     """Return the marks as definitions that every plane of a page shares: each large and small."""
-    large = [element("path", id=f"mark-{index}", d=path) for index, path in enumerate(_PATHS)]
+    large = [element("path", id=f"mark-{index}", d=path) for index, path in enumerate(PATHS)]
     small = [
-        element("path", id=f"mark-{index}-small", d=path, transform=f"scale({_SMALL})")
-        for index, path in enumerate(_PATHS)
+        element("path", id=f"mark-{index}-small", d=path, transform=f"scale({SMALL})")
+        for index, path in enumerate(PATHS)
     ]
     return joined(large, small)
 
 
-def plane(result: Result, colours: dict[str, str]) -> Markup:
-    """Return the plane of a recording: valence to the right, arousal upwards."""
+def plane(*drawn: Markup | list[Markup], label: str) -> Markup:
+    """Return a plane with its frame and what is ``drawn`` on it, at `x_px` and `y_px`."""
+    middle_x, middle_y = x_px(0.5), y_px(0.5)
+    below = [("0 unpleasant", LEFT_PX, "start"), ("valence", middle_x, "middle"), ("pleasant 1", RIGHT_PX, "end")]
+    beside = [("0 calm", BOTTOM_PX, "start"), ("arousal", middle_y, "middle"), ("excited 1", TOP_PX, "end")]
+    return element(
+        "svg",
+        element("rect", class_="field", x=LEFT_PX, y=TOP_PX, width=FIELD_PX, height=FIELD_PX),
+        element("line", class_="half", x1=LEFT_PX, x2=RIGHT_PX, y1=middle_y, y2=middle_y),
+        element("line", class_="half", x1=middle_x, x2=middle_x, y1=TOP_PX, y2=BOTTOM_PX),
+        [element("text", name, x=x, y=BOTTOM_PX + 14, text_anchor=anchor) for name, x, anchor in below],
+        [
+            element("text", name, transform=f"translate({LEFT_PX - 8} {y}) rotate(-90)", text_anchor=anchor)
+            for name, y, anchor in beside
+        ],
+        *drawn,
+        class_="plane", viewBox=f"0 0 {SIDE_PX} {SIDE_PX}", role="img", aria_label=label,
+    )  # fmt: skip
+
+
+def x_px(valence: float) -> float:
+    """Return where a valence lies; one beyond [0, 1], at the edge."""
+    return LEFT_PX + FIELD_PX * min(1.0, max(0.0, valence))
+
+
+def y_px(arousal: float) -> float:
+    """Return where an arousal lies; one beyond [0, 1], at the edge."""
+    return TOP_PX + FIELD_PX * (1 - min(1.0, max(0.0, arousal)))
+
+
+def plane_of(result: Result, colours: dict[str, str]) -> Markup:
+    """Return the plane of a recording: a mark a judged segment, each speaker's mean and spread, room for a playhead."""
     size = "-small" if is_crowded(result) else ""
     speakers = speakers_of(result)
     points = [
         element(
             "use",
             element("title", told(segment)),
-            href=f"#mark-{speakers.index(segment.speaker) % SHAPES}{size}",
-            fill=colours.get(segment.category or "", COLOURS["neutral"]),
+            href=f"#mark-{speakers.index(segment.speaker) % len(PATHS)}{size}",
+            fill=_colour(segment, colours),
             fill_opacity=round(opacity(confidence(segment)), 3),
-            x=round(_x(segment.dimensions["valence"]), 1),
-            y=round(_y(segment.dimensions["arousal"]), 1),
+            x=round(x_px(segment.dimensions["valence"]), 1),
+            y=round(y_px(segment.dimensions["arousal"]), 1),
         )
         for segment in result.segments
-        if is_judged(segment) and {"valence", "arousal"} <= segment.dimensions.keys()
+        if _is_placed(segment)
     ]
-    means = [
-        _mean(speaker_name(speaker), index, summary)
-        for index, speaker in enumerate(speakers)
-        if (summary := result.speakers.get(speaker) if speaker is not None else None) is not None
-    ]
+    means = [_mean(name, index, summary) for index, name, summary in _means(result)]
     label = "Valence and arousal of each judged segment; the transcript below says the same in words"
-    return element(
-        "svg", _frame(), element("g", points, class_="points"), means, element("g", class_="heads"),
-        class_="plane", viewBox=f"0 0 {SIDE_PX} {SIDE_PX}", role="img", aria_label=label,
-    )  # fmt: skip
+    return plane(element("g", points, class_="points"), means, element("g", class_="heads"), label=label)
 
 
-def _frame() -> Markup:
-    middle_x, middle_y = _x(0.5), _y(0.5)
-    bottom_px = TOP_PX + FIELD_PX
-    return joined(
-        element("rect", class_="field", x=LEFT_PX, y=TOP_PX, width=FIELD_PX, height=FIELD_PX),
-        element("line", class_="half", x1=LEFT_PX, x2=LEFT_PX + FIELD_PX, y1=middle_y, y2=middle_y),
-        element("line", class_="half", x1=middle_x, x2=middle_x, y1=TOP_PX, y2=bottom_px),
-        [element("text", name, x=x, y=bottom_px + 14, text_anchor=anchor) for name, x, anchor in _bottom()],
-        [
-            element("text", name, transform=f"translate({LEFT_PX - 8} {y}) rotate(-90)", text_anchor=anchor)
-            for name, y, anchor in _side()
-        ],
-    )
+def draw_plane(axes: "Axes", result: Result, colours: dict[str, str]) -> None:
+    """Draw the plane of a recording by matplotlib: a mark a judged segment, and each speaker's mean."""
+    to_rgba = load_extra("matplotlib.colors", "report").to_rgba
+    for index, speaker in enumerate(speakers_of(result)):
+        held = [each for each in result.segments if each.speaker == speaker and _is_placed(each)]
+        axes.scatter(
+            [each.dimensions["valence"] for each in held],
+            [each.dimensions["arousal"] for each in held],
+            c=[to_rgba(_colour(each, colours), opacity(confidence(each))) for each in held],
+            marker=MARKS[index % len(MARKS)], s=22, linewidths=0,
+        )  # fmt: skip
+    for index, name, summary in _means(result):
+        place = summary.mean["valence"], summary.mean["arousal"]
+        axes.plot(*place, MARKS[index % len(MARKS)], color="white", markeredgecolor="black", markersize=9)
+        axes.annotate(name, place, (9, 0), textcoords="offset points", va="center", weight="bold", bbox=GROUND)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", anchor="N", xlabel="valence, unpleasant to pleasant")
+    axes.set_ylabel("arousal, calm to excited")
+    axes.grid(alpha=0.3)
+    axes.set_xticks((0, 0.5, 1))
+    axes.set_yticks((0, 0.5, 1))
 
 
-def _bottom() -> list[tuple[str, float, str]]:
-    return [
-        ("0 unpleasant", LEFT_PX, "start"), ("valence", _x(0.5), "middle"), ("pleasant 1", LEFT_PX + FIELD_PX, "end"),
-    ]  # fmt: skip
+def _is_placed(segment: Segment) -> bool:
+    return is_judged(segment) and set(AXES) <= segment.dimensions.keys()
 
 
-def _side() -> list[tuple[str, float, str]]:
-    return [("0 calm", TOP_PX + FIELD_PX, "start"), ("arousal", _y(0.5), "middle"), ("excited 1", TOP_PX, "end")]
+def _colour(segment: Segment, colours: dict[str, str]) -> str:
+    return colours.get(segment.category or "", COLOURS["neutral"])
+
+
+def _means(result: Result) -> Iterator[tuple[int, str, Summary]]:
+    """Yield the place, name and summary of each speaker who has a mean on the plane."""
+    for index, speaker in enumerate(speakers_of(result)):
+        summary = None if speaker is None else result.speakers.get(speaker)
+        if summary is not None and set(AXES) <= summary.mean.keys():
+            yield index, speaker_name(speaker), summary
 
 
 def _mean(name: str, index: int, summary: Summary) -> Markup:
     """Return a speaker's mean as a large mark with its name, and an ellipse of one standard deviation."""
-    if not {"valence", "arousal"} <= summary.mean.keys():
-        return Markup("")
-    x, y = _x(summary.mean["valence"]), _y(summary.mean["arousal"])
-    spread = {f"r{axis}": FIELD_PX * summary.spread[name] for axis, name in (("x", "valence"), ("y", "arousal"))}
+    x, y = x_px(summary.mean["valence"]), y_px(summary.mean["arousal"])
+    spread = {f"r{axis}": FIELD_PX * summary.spread[name] for axis, name in zip("xy", AXES, strict=True)}
     return element(
         "g",
         element("ellipse", cx=x, cy=y, **spread),
-        element("use", href=f"#mark-{index % SHAPES}", x=x, y=y),
+        element("use", href=f"#mark-{index % len(PATHS)}", x=x, y=y),
         element("text", name, x=x + 9, y=y + 4),
         class_="mean",
     )
-
-
-def _x(valence: float) -> float:
-    return LEFT_PX + FIELD_PX * min(1.0, max(0.0, valence))
-
-
-def _y(arousal: float) -> float:
-    return TOP_PX + FIELD_PX * (1 - min(1.0, max(0.0, arousal)))

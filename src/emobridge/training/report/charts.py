@@ -17,6 +17,7 @@ from emobridge.training.evaluation.scores import Scores, judged
 from emobridge.training.evaluation.subgroups import Group
 from emobridge.visualization.markup import Markup, element
 from emobridge.visualization.palette import category_colours
+from emobridge.visualization.plane import AXES, plane, x_px, y_px
 
 WIDTH_PX, ROW_PX, LABEL_PX, TOP_PX, FOOT_PX, GAP_PX = 880, 24, 190, 26, 24, 28
 PLANE_PX, MARGIN_PX, CELL_PX = 256, 44, 62
@@ -132,37 +133,35 @@ def _cell(x_px: float, y_px: float, share: float, count: int, right: bool) -> Ma
     )  # fmt: skip
 
 
-def plane(predictions: Predictions) -> Markup:
-    """Return predicted valence and arousal of judged utterances, by true category, and each category's two means.
+def rated_plane(predictions: Predictions) -> Markup:
+    """Return predicted valence and arousal of rated utterances, by true category, and each category's two means.
 
     A cross is the mean of the ratings, a ringed dot that of the predictions; at most `MOST_POINTS` points are drawn.
     """
-    columns = [predictions.dimensions.index(name) for name in ("valence", "arousal")]
+    columns = [predictions.dimensions.index(name) for name in AXES]
     guess, rated = (side[:, columns] for side in (predictions.predicted_dimensions, predictions.truth_dimensions))
     known = np.flatnonzero(~np.isnan(guess + rated).any(axis=1))
-    x, y = _square_axes()
     colours = category_colours(predictions.categories)
     names = [predictions.categories[index] if index >= 0 else "" for index in predictions.truth_indices.tolist()]
     points = [
-        element("circle", cx=x(guess[row, 0]), cy=y(guess[row, 1]), r=2.2, class_="point",
+        element("circle", cx=x_px(guess[row, 0]), cy=y_px(guess[row, 1]), r=2.2, class_="point",
                 fill=colours.get(names[row], "#888888"))
         for row in known[:: max(1, math.ceil(len(known) / MOST_POINTS))]
     ]  # fmt: skip
-    marks: list[Markup] = []
+    means: list[Markup] = []
     for name, colour in colours.items():
         mine = known[[names[row] == name for row in known]]
         if len(mine):
-            (a, b), (c, d) = rated[mine].mean(axis=0), guess[mine].mean(axis=0)
-            cross = f"M{x(a) - 6:.1f} {y(b):.1f}h12M{x(a):.1f} {y(b) - 6:.1f}v12"
-            marks += [
-                element("line", x1=x(a), y1=y(b), x2=x(c), y2=y(d), class_="drift"),
+            (a, b), (c, d) = ((x_px(x), y_px(y)) for x, y in (side[mine].mean(axis=0) for side in (rated, guess)))
+            cross = f"M{a - 6:.1f} {b:.1f}h12M{a:.1f} {b - 6:.1f}v12"
+            means += [
+                element("line", x1=a, y1=b, x2=c, y2=d, class_="drift"),
                 element("path", d=cross, class_="cross ground"),
                 element("path", d=cross, class_="cross", stroke=colour),
-                element("circle", cx=x(c), cy=y(d), r=6, class_="mean", fill=colour),
-                element("text", name, x=x(c) + 10, y=y(d) + 4, class_="told"),
+                element("circle", cx=c, cy=d, r=6, class_="mean", fill=colour),
+                element("text", name, x=c + 10, y=d + 4, class_="told"),
             ]  # fmt: skip
-    drawn = [*_frame(x, y, "valence", "arousal"), element("g", points), *marks]
-    return _drawing(*_square_size(), "Predicted valence and arousal by true category", drawn)
+    return plane(element("g", points), means, label="Predicted valence and arousal by true category")
 
 
 def agreement(predictions: Predictions, dimension: str) -> Markup:

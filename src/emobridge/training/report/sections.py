@@ -268,7 +268,7 @@ def _dimensions(report: Report) -> list[Section]:
     predictions = report.parts[report.reference]
     both = ~np.isnan(predictions.truth_dimensions + predictions.predicted_dimensions)
     rated = [name for column, name in enumerate(predictions.dimensions) if both[:, column].any()]
-    found = [charts.plane(predictions)] if {"valence", "arousal"} <= set(rated) and predictions.categories else []
+    found = [charts.rated_plane(predictions)] if {"valence", "arousal"} <= set(rated) and predictions.categories else []
     found += [charts.agreement(predictions, name) for name in rated]
     note = "In the plane a cross is a category's mean rating, a ringed dot its mean prediction; dotted lines join them."
     return [Section(f"{report.reference}: dimensions", note, None, found)] if found else []
