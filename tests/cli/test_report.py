@@ -13,7 +13,7 @@ from emobridge.cli.report import read_results
 from emobridge.errors import ResultError
 from emobridge.results import Result, Segment, Summary, TurningPoint
 from emobridge.writers import write
-from emobridge.writers.html_writer import HtmlWriter
+from emobridge.writers.html_writer import render
 
 SEGMENT = Segment(
     0.0,
@@ -55,13 +55,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 def test_a_page_is_written_beside_the_results_and_named(run: Callable, kept: Path) -> None:
     assert run(kept) == (0, f"{kept.with_suffix('.html')}\n", "")
-    assert kept.with_suffix(".html").read_bytes() == HtmlWriter().render([RESULT])
+    assert kept.with_suffix(".html").read_bytes() == render([RESULT])
 
 
 def test_several_results_are_one_page_and_no_figure(run: Callable, kept: Path, tmp_path: Path) -> None:
     write([RESULT, RESULT], kept)
     assert run(kept, "--out", tmp_path / "all.html")[0] == 0
-    assert (tmp_path / "all.html").read_bytes() == HtmlWriter().render([RESULT, RESULT])
+    assert (tmp_path / "all.html").read_bytes() == render([RESULT, RESULT])
     status, _, errors = run(kept, "--out", tmp_path / "all.png")
     assert status == 1
     assert errors.endswith("holds 2 results; a figure shows one; make a page of them: --out FILE.html\n")

@@ -10,7 +10,7 @@ import pytest
 from emobridge.results import Result
 from emobridge.server.api.jobs_api import _live_events
 from emobridge.server.security import make_key
-from emobridge.writers import FORMATS, writer_for
+from emobridge.writers import FORMATS, render
 
 
 def events_of(text: str) -> list[tuple[str, Any]]:
@@ -92,7 +92,7 @@ def test_every_format_of_the_library_is_given_as_the_library_writes_it(serve: An
             elif name == "eaf":  # the one format that has a path of this machine, where the library writes it
                 assert b'MEDIA_URL="file:///call.wav"' in given.content
             elif name not in ("zip", "html"):
-                assert given.content == writer_for(name).render([result])
+                assert given.content == render([result], name)
             asked = await served.client.get(address, headers={"Accept": given.headers["content-type"].split(";")[0]})
             assert asked.headers["content-type"] == given.headers["content-type"]
             posted = await served.post(sound(), headers={"Accept": given.headers["content-type"]})

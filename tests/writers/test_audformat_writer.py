@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emobridge.results import Result, Segment, Summary
-from emobridge.writers.audformat_writer import AudformatWriter
+from emobridge.writers.audformat_writer import render
 
 # audformat loads with a keyword that the newest pandas no longer likes.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
 
 
 def load(folder: Path, *results: Result) -> audformat.Database:
-    with zipfile.ZipFile(io.BytesIO(AudformatWriter().render(results))) as archive:
+    with zipfile.ZipFile(io.BytesIO(render(results))) as archive:
         archive.extractall(folder)
     return audformat.Database.load(str(folder), load_data=True)
 
@@ -55,7 +55,7 @@ def test_a_recording_in_which_nothing_was_found_is_in_the_table_of_files(convers
 
 
 def test_the_same_result_gives_the_same_bytes(conversation: Result) -> None:
-    assert AudformatWriter().render([conversation]) == AudformatWriter().render([conversation])
+    assert render([conversation]) == render([conversation])
 
 
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])

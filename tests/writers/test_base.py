@@ -7,7 +7,7 @@ import pytest
 
 from emobridge.errors import MissingExtraError, OutputError
 from emobridge.results import Result, Summary
-from emobridge.writers import FORMATS, extension_of, format_named, formats_named, write, writer_for
+from emobridge.writers import FORMATS, extension_of, format_named, formats_named, render, write
 
 RESULT = Result("a.wav", 0.0, {"name": "toy", "version": "1"}, (), {}, Summary(0.0))
 
@@ -16,7 +16,7 @@ RESULT = Result("a.wav", 0.0, {"name": "toy", "version": "1"}, (), {}, Summary(0
 def test_every_format_writes_what_it_renders_whatever_the_case_of_the_extension(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"a.{name.upper()}"
     write([RESULT], path)
-    assert path.read_bytes() == writer_for(f".{name}").render([RESULT])
+    assert path.read_bytes() == render([RESULT], f".{name}")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -71,4 +71,4 @@ def test_a_format_that_needs_an_extra_says_how_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=rf"'{package}'.*; run: pip install 'emobridge\[{extra}\]'"):
-        writer_for(name).render([RESULT])
+        render([RESULT], name)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emobridge.results import Result, Segment, Summary
 from emobridge.writers import write
-from emobridge.writers.csv_writer import CsvWriter
+from emobridge.writers.csv_writer import render
 
 
 def result(file: str, *segments: Segment) -> Result:
@@ -51,11 +51,11 @@ def test_several_recordings_share_one_table(tmp_path: Path) -> None:
 @given(st.text(st.characters(codec="utf-8")), st.floats(0, 1))
 def test_any_text_and_number_comes_back_equal(text: str, value: float) -> None:
     segment = Segment(0.0, 1.0, None, text, "sad", {"sad": value}, {}, modalities=("linguistic",))
-    content = CsvWriter().render([result("a.wav", segment)]).decode("utf-8")
+    content = render([result("a.wav", segment)]).decode("utf-8")
     _, row = csv.reader(io.StringIO(content, newline=""))
     assert row[4] == text
     assert float(row[6]) == value
 
 
 def test_no_recording_is_a_header_alone() -> None:
-    assert CsvWriter().render([]).decode() == "file,start_s,end_s,speaker,text,category,modalities,flags,abstain\r\n"
+    assert render([]).decode() == "file,start_s,end_s,speaker,text,category,modalities,flags,abstain\r\n"

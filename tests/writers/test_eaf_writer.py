@@ -13,14 +13,14 @@ from lxml import etree
 
 from emobridge.results import Result
 from emobridge.transcripts import Span, read_transcript
-from emobridge.writers.eaf_writer import EafWriter
+from emobridge.writers.eaf_writer import render
 
 PRECISION_MS = 1.0  # times are rounded to milliseconds
 
 
 def read(folder: Path, result: Result) -> pympi.Elan.Eaf:
     path = folder / "a.eaf"
-    path.write_bytes(EafWriter().render([result]))
+    path.write_bytes(render([result]))
     return pympi.Elan.Eaf(str(path))
 
 
@@ -53,7 +53,7 @@ def test_the_words_of_one_who_overlaps_with_himself_are_read_back_as_his(convers
     spoken = replace(
         conversation, segments=(first, second, replace(third, text="oh"), replace(third, start_s=3.1, text="so"))
     )
-    (tmp_path / "a.eaf").write_bytes(EafWriter().render([spoken]))
+    (tmp_path / "a.eaf").write_bytes(render([spoken]))
     assert read_transcript(tmp_path / "a.eaf").spans[1:] == (
         Span("what?", 2.0, 3.123, "B"),
         Span("oh", 3.0, 5.0, "B"),
@@ -69,7 +69,7 @@ def test_the_recording_is_linked_by_its_path_and_by_its_name(conversation: Resul
 
 
 def test_the_same_result_gives_the_same_bytes(conversation: Result) -> None:
-    assert EafWriter().render([conversation]) == EafWriter().render([conversation])
+    assert render([conversation]) == render([conversation])
 
 
 @settings(deadline=None, max_examples=25)
@@ -105,7 +105,7 @@ def test_the_document_keeps_the_rules_of_its_format(
     odd_results: st.SearchStrategy[Result], data: st.DataObject
 ) -> None:
     """Order of elements, unique ids and references that lead somewhere, as the schema of EAF 3.0 demands."""
-    root = etree.fromstring(EafWriter().render([data.draw(odd_results)]))
+    root = etree.fromstring(render([data.draw(odd_results)]))
     order = ["HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "CONSTRAINT"]
     assert [order.index(child.tag) for child in root] == sorted(order.index(child.tag) for child in root)
     slots = {slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE")) for slot in root.iter("TIME_SLOT")}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from emobridge.results import Result
-from emobridge.writers.emotionml_writer import EmotionmlWriter
+from emobridge.writers.emotionml_writer import render
 
 NAMES = {"emo": "http://www.w3.org/2009/10/emotionml", "own": "urn:emobridge:emotionml:1"}
 GRAMMAR = etree.RelaxNG(etree.parse(Path(__file__).with_name("emotionml.rng")))
@@ -26,7 +26,7 @@ SCHEMA_PATH = os.environ.get("EMOBRIDGE_EMOTIONML_SCHEMA")
 
 def read(*results: Result) -> etree._Element:
     """Return the root, after all rules were checked."""
-    root = etree.fromstring(EmotionmlWriter().render(results))
+    root = etree.fromstring(render(results))
     GRAMMAR.assertValid(root)
     for kind in ("category", "dimension"):
         declared = root.xpath(f"emo:vocabulary[@type='{kind}']/emo:item/@name", namespaces=NAMES)
@@ -109,4 +109,4 @@ def test_any_results_come_back_with_equal_values(
 @given(st.data())
 def test_the_schema_of_the_w3c_accepts_any_results(odd_results: st.SearchStrategy[Result], data: st.DataObject) -> None:
     schema = etree.XMLSchema(etree.parse(SCHEMA_PATH))
-    schema.assertValid(etree.fromstring(EmotionmlWriter().render(data.draw(st.lists(odd_results, max_size=3)))))
+    schema.assertValid(etree.fromstring(render(data.draw(st.lists(odd_results, max_size=3)))))

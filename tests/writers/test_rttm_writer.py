@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.results import Result
-from emobridge.writers.rttm_writer import RttmWriter
+from emobridge.writers.rttm_writer import render
 
 PRECISION_S = 1.01e-3
 COLUMNS = [
@@ -27,7 +27,7 @@ COLUMNS = [
 
 
 def read(*results: Result) -> pandas.DataFrame:
-    content = RttmWriter().render(results)
+    content = render(results)
     types = {"uri": str, "speaker": str, "start_s": float, "duration_s": float}
     options = {"sep": r"\s+", "names": COLUMNS, "dtype": types, "quoting": 3, "keep_default_na": False}
     return pandas.read_csv(io.BytesIO(content), **options)
@@ -57,7 +57,7 @@ def test_every_line_has_ten_fields_whatever_the_names(
     odd_results: st.SearchStrategy[Result], data: st.DataObject
 ) -> None:
     result = data.draw(odd_results)
-    lines = RttmWriter().render([result]).decode().splitlines()
+    lines = render([result]).decode().splitlines()
     assert len(lines) == len(result.segments)
     assert all(len(line.split()) == 10 for line in lines)
     starts = [float(line.split()[3]) for line in lines]

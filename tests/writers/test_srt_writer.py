@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.results import Result
-from emobridge.writers.srt_writer import SrtWriter
+from emobridge.writers.srt_writer import render
 
 MARKUP = str.maketrans("<>{}", "‹›()")
 PRECISION_MS = 1.0
 
 
 def read(result: Result) -> list[tuple[int, int, str]]:
-    subtitles = pysubs2.SSAFile.from_string(SrtWriter().render([result]).decode(), format_="srt")
+    subtitles = pysubs2.SSAFile.from_string(render([result]).decode(), format_="srt")
     return [(event.start, event.end, event.text) for event in subtitles]
 
 

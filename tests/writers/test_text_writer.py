@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.results import Result, Segment, Summary
-from emobridge.writers.text_writer import TextWriter
+from emobridge.writers.text_writer import render
 
 PROBABILITIES = {"angry": 0.71, "happy": 0.2, "neutral": 0.09}
 DIMENSIONS = {"valence": 0.21, "arousal": 0.8, "dominance": 0.66}
@@ -16,7 +16,7 @@ def rendered(*segments: Segment, file: str = "call.wav", warnings: tuple[str, ..
     summary = Summary(4.0, "angry", PROBABILITIES, DIMENSIONS, dict.fromkeys(DIMENSIONS, 0.1))
     model = {"name": "toy", "version": "1.0"}
     result = Result(file, 6.0, model, segments, {"A": summary}, summary, warnings)
-    return TextWriter().render([result]).decode().splitlines()
+    return render([result]).decode().splitlines()
 
 
 def test_a_time_line_looks_like_this() -> None:
@@ -64,4 +64,4 @@ def test_times_are_clock_times_to_a_tenth(time_s: float, told: str) -> None:
 
 def test_nothing_judged_says_so() -> None:
     result = Result("a.wav", 1.0, {"name": "toy", "version": "1"}, (), {}, Summary(0.0))
-    assert "all: nothing to judge" in TextWriter().render([result]).decode()
+    assert "all: nothing to judge" in render([result]).decode()

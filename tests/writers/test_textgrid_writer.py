@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from emobridge.results import Result
-from emobridge.writers.textgrid_writer import TextGridWriter
+from emobridge.writers.textgrid_writer import render
 
 PRECISION_S = 1e-6
 Entries = dict[str, list[tuple[float, float, str]]]
@@ -17,7 +17,7 @@ Entries = dict[str, list[tuple[float, float, str]]]
 
 def read(folder: Path, result: Result, empty: bool = False) -> tuple[Entries, textgrid.Textgrid]:
     path = folder / "a.TextGrid"
-    path.write_bytes(TextGridWriter().render([result]))
+    path.write_bytes(render([result]))
     grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=empty)
     return {name: [tuple(entry) for entry in grid.getTier(name).entries] for name in grid.tierNames}, grid
 

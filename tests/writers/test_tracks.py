@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emobridge.errors import OutputError
 from emobridge.results import Result, Segment, Summary
-from emobridge.writers import writer_for
+from emobridge.writers import render
 from emobridge.writers.tracks import caution, clock, one_line, place, tracks, unique, verdict
 
 TIMED = ["textgrid", "eaf", "rttm", "srt", "vtt"]
@@ -45,7 +45,7 @@ def test_an_overlap_of_a_speaker_with_herself_goes_to_a_further_track(conversati
 def test_text_alone_has_no_place_on_a_time_line(name: str) -> None:
     result = Result("a.txt", 0.0, {}, (Segment(0.0, 0.0, text="hi"),), {}, Summary(0.0))
     with pytest.raises(OutputError, match=r"'a.txt' at 0 s has no duration; .*; choose json, jsonl or csv"):
-        writer_for(name).render([result])
+        render([result], name)
 
 
 @pytest.mark.parametrize("name", FOR_ONE)
@@ -54,7 +54,7 @@ def test_a_format_for_one_recording_says_what_to_do_with_several(name: str, coun
     with pytest.raises(
         OutputError, match=rf"{count} recordings for one file; an? \w+ file holds one; write into a fol"
     ):
-        writer_for(name).render([conversation] * count)
+        render([conversation] * count, name)
 
 
 @given(st.text())

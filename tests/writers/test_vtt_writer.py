@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emobridge.results import Result
-from emobridge.writers.vtt_writer import VttWriter
+from emobridge.writers.vtt_writer import render
 
 PRECISION_S = 1.01e-3
 
 
 def read(result: Result) -> list[webvtt.Caption]:
-    return list(webvtt.from_string(VttWriter().render([result]).decode()))
+    return list(webvtt.from_string(render([result]).decode()))
 
 
 def seconds(time: str) -> float:
@@ -54,6 +54,6 @@ def test_webvtt_reads_any_result_with_equal_values(
 @settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_markup_is_only_what_was_written_as_markup(odd_results: st.SearchStrategy[Result], data: st.DataObject) -> None:
-    content = VttWriter().render([data.draw(odd_results)]).decode()
+    content = render([data.draw(odd_results)]).decode()
     assert all(re.fullmatch(r"<(v [^<>\n]+|/v|c[\w.-]*|/c)>", tag) for tag in re.findall(r"<[^>]*>", content))
     assert all(re.fullmatch(r"[\d:.]+ --> [\d:.]+", line) for line in content.split("\n") if "-->" in line)

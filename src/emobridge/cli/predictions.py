@@ -11,7 +11,7 @@ from emobridge.batch.recordings import Recording, recordings, report_warnings
 from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
 from emobridge.results import Result, Segment, Summary
 from emobridge.utils.progress import Meter
-from emobridge.writers import format_named, formats_named, write, writer_for
+from emobridge.writers import format_named, formats_named, render, write
 
 if TYPE_CHECKING:
     from emobridge.batch.processes import Task
@@ -131,28 +131,28 @@ def _try_out(formats: Sequence[str], count: int) -> None:
     """Raise now what a format would raise once ``count`` recordings are judged: one too many, or a missing extra."""
     silent = Result("", 1.0, dict.fromkeys(("name", "version", "sha256"), ""), (Segment(0.0, 1.0),), {}, Summary(0.0))
     for name in formats:
-        writer_for(name).render([silent] * count)
+        render([silent] * count, name)
 
 
 class _ToStandardOutput:
     """Text as it comes; a table or a list when all is there."""
 
     def __init__(self, format_name: str) -> None:
-        self._writer = writer_for(format_name)
+        self._format = format_name
         self.shows_warnings = self._streams = format_name == "txt"
         self._held: list[Result] = []
         self._separator = b""
 
     def add(self, index: int, result: Result) -> None:
         if self._streams:
-            typer.echo(self._separator + self._writer.render([result]), nl=False)
+            typer.echo(self._separator + render([result], self._format), nl=False)
             self._separator = b"\n"
         else:
             self._held.append(result)
 
     def close(self) -> None:
         if self._held:
-            typer.echo(self._writer.render(self._held), nl=False)
+            typer.echo(render(self._held, self._format), nl=False)
 
 
 class _ToFile:

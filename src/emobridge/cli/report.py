@@ -38,7 +38,7 @@ def report(
         return
     from emobridge.utils.files import write_file
     from emobridge.visualization.figure import EXTENSIONS, plot
-    from emobridge.writers.html_writer import HtmlWriter
+    from emobridge.writers import html_writer
 
     found = read_results(results)
     target = out or results.with_suffix(".html")
@@ -47,7 +47,7 @@ def report(
         valid = f"a report ends in .html, {', '.join(EXTENSIONS)}"
         raise OutputError(f"report '{target}'", valid, "name --out so")
     if extension == ".html":
-        write_file(target, HtmlWriter(audio).render(found))
+        write_file(target, html_writer.render(found, audio))
     elif len(found) == 1:
         plot(found[0], target)
     else:

@@ -1,5 +1,5 @@
-"""Results to files: one class a format, found by the file's extension. A new format is a module and a registry line."""
+"""Results to files: one module a format, found by a file's extension; a new one is a module and a line in `FORMATS`."""
 
-from emobridge.writers.base import FORMATS, Writer, extension_of, format_named, formats_named, write, writer_for
+from emobridge.writers.base import FORMATS, extension_of, format_named, formats_named, render, write
 
-__all__ = ["FORMATS", "Writer", "extension_of", "format_named", "formats_named", "write", "writer_for"]
+__all__ = ["FORMATS", "extension_of", "format_named", "formats_named", "render", "write"]

@@ -25,23 +25,20 @@ NANOSECONDS_PER_S = 1_000_000_000
 FIRST_DAY_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # a date of one's own would make the same results differ
 
 
-class AudformatWriter:
-    """Writes all results into one database. Needs the extra ``[audformat]``."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return one database of all results: the zip file of ``db.yaml`` and the tables.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the zip file of ``db.yaml`` and the tables.
-
-        Raises:
-            MissingExtraError: audformat is not installed.
-        """
-        database = _database(load_extra("audformat", EXTRA), results)
-        content = io.BytesIO()
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(content, "w") as archive:
-            database.save(folder)
-            for path in sorted(Path(folder).iterdir()):
-                entry = zipfile.ZipInfo(path.name, FIRST_DAY_OF_ZIP)
-                archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-        return content.getvalue()
+    Raises:
+        MissingExtraError: audformat is not installed.
+    """
+    database = _database(load_extra("audformat", EXTRA), results)
+    content = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(content, "w") as archive:
+        database.save(folder)
+        for path in sorted(Path(folder).iterdir()):
+            entry = zipfile.ZipInfo(path.name, FIRST_DAY_OF_ZIP)
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return content.getvalue()
 
 
 def _database(audformat: ModuleType, results: Sequence[Result]) -> Any:

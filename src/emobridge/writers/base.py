@@ -1,8 +1,8 @@
-"""What a writer is: results in, the bytes of one file out; and the formats there are."""
+"""The output formats: each is a module with a function `render`, results in and the bytes of one file out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from emobridge.errors import OutputError, nearest
 from emobridge.results import Result
@@ -10,30 +10,22 @@ from emobridge.utils.extras import load_entry
 from emobridge.utils.files import write_file
 
 FORMATS = {
-    "json": "emobridge.writers.json_writer:JsonWriter",
-    "jsonl": "emobridge.writers.jsonl_writer:JsonlWriter",
-    "csv": "emobridge.writers.csv_writer:CsvWriter",
-    "parquet": "emobridge.writers.parquet_writer:ParquetWriter",
-    "txt": "emobridge.writers.text_writer:TextWriter",
-    "textgrid": "emobridge.writers.textgrid_writer:TextGridWriter",
-    "eaf": "emobridge.writers.eaf_writer:EafWriter",
-    "rttm": "emobridge.writers.rttm_writer:RttmWriter",
-    "srt": "emobridge.writers.srt_writer:SrtWriter",
-    "vtt": "emobridge.writers.vtt_writer:VttWriter",
-    "emotionml": "emobridge.writers.emotionml_writer:EmotionmlWriter",
-    "zip": "emobridge.writers.audformat_writer:AudformatWriter",
-    "html": "emobridge.writers.html_writer:HtmlWriter",
+    "json": "emobridge.writers.json_writer:render",
+    "jsonl": "emobridge.writers.jsonl_writer:render",
+    "csv": "emobridge.writers.csv_writer:render",
+    "parquet": "emobridge.writers.parquet_writer:render",
+    "txt": "emobridge.writers.text_writer:render",
+    "textgrid": "emobridge.writers.textgrid_writer:render",
+    "eaf": "emobridge.writers.eaf_writer:render",
+    "rttm": "emobridge.writers.rttm_writer:render",
+    "srt": "emobridge.writers.srt_writer:render",
+    "vtt": "emobridge.writers.vtt_writer:render",
+    "emotionml": "emobridge.writers.emotionml_writer:render",
+    "zip": "emobridge.writers.audformat_writer:render",
+    "html": "emobridge.writers.html_writer:render",
 }
 # Other names that people have for these formats.
 ALIASES = {"text": "txt", "praat": "textgrid", "elan": "eaf", "webvtt": "vtt", "audformat": "zip"}
-
-
-class Writer(Protocol):
-    """One output format."""
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the content of one file that holds all ``results``, in their order."""
-        ...
 
 
 def format_named(name: str) -> str:
@@ -64,13 +56,18 @@ def extension_of(format_name: str) -> str:
     return ".TextGrid" if format_name == "textgrid" else f".{format_name}"
 
 
-def writer_for(name: str) -> Writer:
-    """Return the writer of a format, named by its file extension with or without the dot, or by another name.
+def render(results: Sequence[Result], name: str) -> bytes:
+    """Return the content of one file that holds all ``results``, in their order.
+
+    Args:
+        results: one or more; some formats hold one recording a file.
+        name: of the format: its file extension with or without the dot, or another name.
 
     Raises:
-        OutputError: no such format.
+        OutputError: there is no such format, or it cannot hold these results.
+        MissingExtraError: the extra of the format is not installed.
     """
-    return cast("type[Writer]", load_entry(FORMATS, format_named(name)))()
+    return cast(Callable[[Sequence[Result]], bytes], load_entry(FORMATS, format_named(name)))(results)
 
 
 def write(results: Sequence[Result], path: Path) -> None:
@@ -79,4 +76,4 @@ def write(results: Sequence[Result], path: Path) -> None:
     Raises:
         OutputError: the extension is no known format, or the file cannot be written.
     """
-    write_file(path, writer_for(path.suffix).render(results))
+    write_file(path, render(results, path.suffix))

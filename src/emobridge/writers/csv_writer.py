@@ -12,14 +12,11 @@ from emobridge.results import Result
 from emobridge.writers.tables import table
 
 
-class CsvWriter:
-    """Writes comma-separated UTF-8 with a header, full precision; a missing value is an empty cell."""
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return one table; its probabilities and dimensions are those that any of the results has."""
-        columns, rows = table(results)
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue().encode()
+def render(results: Sequence[Result]) -> bytes:
+    """Return one table in UTF-8 with a header, full precision; a missing value is an empty cell."""
+    columns, rows = table(results)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

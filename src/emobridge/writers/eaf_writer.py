@@ -31,38 +31,35 @@ CONSTRAINTS = {
 }
 
 
-class EafWriter:
-    """Writes one recording as XML."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return the document of the one result, XML in UTF-8.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the document of the one result.
-
-        Raises:
-            OutputError: there are several results or none, or a segment has no duration.
-        """
-        result = only_one(results, "ELAN")
-        root = ET.Element(
-            "ANNOTATION_DOCUMENT",
-            {"AUTHOR": "emobridge", "DATE": "1970-01-01T00:00:00Z", "FORMAT": "3.0", "VERSION": "3.0"},
-        )
-        root.set(SCHEMA_ATTRIBUTE, SCHEMA)
-        header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
-        ET.SubElement(header, "MEDIA_DESCRIPTOR", _media(result.file))
-        order = ET.SubElement(root, "TIME_ORDER")
-        numbers = itertools.count(1)
-        dimensions = dimensions_of(result)
-        for track in tracks(result, 1000):
-            root.extend(_tiers(track, dimensions, order, numbers))
-        order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
-        last = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
-        last.text = str(next(numbers) - 1)
-        ET.SubElement(root, "LINGUISTIC_TYPE", _linguistic_type("words", "true"))
-        ET.SubElement(root, "LINGUISTIC_TYPE", _linguistic_type("label", "false", CONSTRAINTS="Symbolic_Association"))
-        for name, description in CONSTRAINTS.items():
-            ET.SubElement(root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": description})
-        ET.indent(root)
-        content: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
-        return content + b"\n"
+    Raises:
+        OutputError: there are several results or none, or a segment has no duration.
+    """
+    result = only_one(results, "ELAN")
+    root = ET.Element(
+        "ANNOTATION_DOCUMENT",
+        {"AUTHOR": "emobridge", "DATE": "1970-01-01T00:00:00Z", "FORMAT": "3.0", "VERSION": "3.0"},
+    )
+    root.set(SCHEMA_ATTRIBUTE, SCHEMA)
+    header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
+    ET.SubElement(header, "MEDIA_DESCRIPTOR", _media(result.file))
+    order = ET.SubElement(root, "TIME_ORDER")
+    numbers = itertools.count(1)
+    dimensions = dimensions_of(result)
+    for track in tracks(result, 1000):
+        root.extend(_tiers(track, dimensions, order, numbers))
+    order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
+    last = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
+    last.text = str(next(numbers) - 1)
+    ET.SubElement(root, "LINGUISTIC_TYPE", _linguistic_type("words", "true"))
+    ET.SubElement(root, "LINGUISTIC_TYPE", _linguistic_type("label", "false", CONSTRAINTS="Symbolic_Association"))
+    for name, description in CONSTRAINTS.items():
+        ET.SubElement(root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": description})
+    ET.indent(root)
+    content: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return content + b"\n"
 
 
 def _media(file: str) -> dict[str, str]:

@@ -33,33 +33,30 @@ class _Vocabularies:
     dimensions: Mapping[str, str]
 
 
-class EmotionmlWriter:
-    """Writes XML in UTF-8, numbers in full precision, times in milliseconds, texts on one line."""
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return one document for all results."""
-        vocabularies = _Vocabularies(
-            _tokens(name for result in results for segment in result.segments for name in _categories(segment)),
-            _tokens(name for result in results for name in dimensions_of(result)),
-        )
-        # The names are written out, since ElementTree would otherwise invent prefixes for them.
-        root = ET.Element("emotionml", {"version": "1.0", "xmlns": NAMESPACE, "xmlns:own": OWN_NAMESPACE})
-        info = ET.SubElement(root, "info")
-        for kind, names in (("category", vocabularies.categories), ("dimension", vocabularies.dimensions)):
-            if names:
-                root.set(f"{kind}-set", f"#{kind}-names")
-                root.append(_vocabulary(kind, names))
-        for result in results:
-            about = _recording(result)
-            info.append(about)
-            for segment in result.segments:
-                if segment.dimensions or _categories(segment):
-                    root.append(_emotion(segment, result.file, vocabularies))
-                else:
-                    about.append(_segment(segment))
-        ET.indent(root)
-        content: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
-        return content + b"\n"
+def render(results: Sequence[Result]) -> bytes:
+    """Return one document for all results: numbers in full precision, times in milliseconds, texts on one line."""
+    vocabularies = _Vocabularies(
+        _tokens(name for result in results for segment in result.segments for name in _categories(segment)),
+        _tokens(name for result in results for name in dimensions_of(result)),
+    )
+    # The names are written out, since ElementTree would otherwise invent prefixes for them.
+    root = ET.Element("emotionml", {"version": "1.0", "xmlns": NAMESPACE, "xmlns:own": OWN_NAMESPACE})
+    info = ET.SubElement(root, "info")
+    for kind, names in (("category", vocabularies.categories), ("dimension", vocabularies.dimensions)):
+        if names:
+            root.set(f"{kind}-set", f"#{kind}-names")
+            root.append(_vocabulary(kind, names))
+    for result in results:
+        about = _recording(result)
+        info.append(about)
+        for segment in result.segments:
+            if segment.dimensions or _categories(segment):
+                root.append(_emotion(segment, result.file, vocabularies))
+            else:
+                about.append(_segment(segment))
+    ET.indent(root)
+    content: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return content + b"\n"
 
 
 def _categories(segment: Segment) -> list[str]:

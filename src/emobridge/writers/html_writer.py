@@ -6,19 +6,13 @@ from emobridge.results import Result
 from emobridge.visualization.page import page
 
 
-class HtmlWriter:
-    """Writes the page in UTF-8.
+def render(results: Sequence[Result], embed: bool = True, looks_for_recordings: bool = True) -> bytes:
+    """Return the page in UTF-8; a recording whose file is not there any more is shown without its waveform.
 
     Args:
+        results: the recordings, in their order.
         embed: whether recordings that are small enough are put into the page, for it to play at once.
         looks_for_recordings: whether a result's ``file`` is a path to look at; not where the name is a stranger's.
     """
-
-    def __init__(self, embed: bool = True, looks_for_recordings: bool = True) -> None:
-        self._embed = embed
-        self._looks_for_recordings = looks_for_recordings
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the page; a recording whose file is not there any more is shown without its waveform."""
-        # A lone half of a surrogate pair, which JSON can hold, is no text in UTF-8.
-        return page(results, self._embed, self._looks_for_recordings).encode("utf-8", "replace")
+    # A lone half of a surrogate pair, which JSON can hold, is no text in UTF-8.
+    return page(results, embed, looks_for_recordings).encode("utf-8", "replace")

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from emobridge.results import Result
 
 
-class JsonWriter:
-    """Writes strict JSON (no NaN) in UTF-8, full precision."""
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return one result as an object, none or several as a list."""
-        values = [result.to_dict() for result in results]
-        content = values[0] if len(values) == 1 else values
-        return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def render(results: Sequence[Result]) -> bytes:
+    """Return one result as an object, none or several as a list: strict JSON (no NaN) in UTF-8, full precision."""
+    values = [result.to_dict() for result in results]
+    content = values[0] if len(values) == 1 else values
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()

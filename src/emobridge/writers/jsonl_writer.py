@@ -9,10 +9,7 @@ from emobridge.results import Result
 BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
 
-class JsonlWriter:
-    """Writes strict JSON (no NaN) in UTF-8, full precision, a line for each result."""
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the results in order."""
-        lines = (json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) for result in results)
-        return "".join(f"{line.translate(BREAKS)}\n" for line in lines).encode()
+def render(results: Sequence[Result]) -> bytes:
+    """Return the results in order, a line each: strict JSON (no NaN) in UTF-8, full precision."""
+    lines = (json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) for result in results)
+    return "".join(f"{line.translate(BREAKS)}\n" for line in lines).encode()

@@ -9,16 +9,13 @@ from emobridge.utils.extras import load_extra
 from emobridge.writers.tables import is_number, table
 
 
-class ParquetWriter:
-    """Writes text and 64-bit floats, full precision; a missing value is null. Needs the extra ``[formats]``."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return one table of text and 64-bit floats, full precision; a missing value is null.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return one table; its probabilities and dimensions are those that any of the results has.
-
-        Raises:
-            MissingExtraError: pyarrow is not installed.
-        """
-        return parquet_bytes(arrow_table(*table(results)))
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    return parquet_bytes(arrow_table(*table(results)))
 
 
 def arrow_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:

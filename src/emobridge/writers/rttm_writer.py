@@ -15,21 +15,18 @@ UNKNOWN = "unknown"
 MISSING = "<NA>"
 
 
-class RttmWriter:
-    """Writes lines of ten fields in UTF-8, in order of time within each recording."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return the lines of all results in UTF-8, ten fields each, in order of time within each recording.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the lines of all results.
+    The recording's id is its name without folder and extension; where two would be the same, the whole path.
 
-        The recording's id is its name without folder and extension; where two would be the same, the whole path.
-
-        Raises:
-            OutputError: a segment has no duration.
-        """
-        stems = [_word(PurePath(result.file).stem) for result in results]
-        ids = stems if len(set(stems)) == len(stems) else [_word(result.file) for result in results]
-        lines = [line for result, name in zip(results, ids, strict=True) for line in _lines(result, name)]
-        return "".join(f"{line}\n" for line in lines).encode()
+    Raises:
+        OutputError: a segment has no duration.
+    """
+    stems = [_word(PurePath(result.file).stem) for result in results]
+    ids = stems if len(set(stems)) == len(stems) else [_word(result.file) for result in results]
+    lines = [line for result, name in zip(results, ids, strict=True) for line in _lines(result, name)]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _lines(result: Result, recording: str) -> list[str]:

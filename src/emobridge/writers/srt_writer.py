@@ -15,23 +15,20 @@ MARKUP = str.maketrans("<>{}", "‹›()")
 TIME = re.compile(r"\d+:\d+:\d+[.,]\d+")
 
 
-class SrtWriter:
-    """Writes one recording as UTF-8 text."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return the cues of the one result in UTF-8; those of two speakers may overlap.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the cues of the one result; those of two speakers may overlap.
-
-        Raises:
-            OutputError: there are several results or none, or a segment has no duration.
-        """
-        cues = []
-        for number, each in enumerate(place(only_one(results, "SRT"), 1000), start=1):
-            segment = each.segment
-            words = ": ".join(one_line(part) for part in (segment.speaker, segment.text) if part)
-            body = "".join(f"{_harmless(line)}\n" for line in (words, verdict(segment)) if line)
-            times = f"{clock(each.start_ticks, ',')} --> {clock(each.end_ticks, ',')}"
-            cues.append(f"{number}\n{times}\n{body}")
-        return "\n".join(cues).encode()
+    Raises:
+        OutputError: there are several results or none, or a segment has no duration.
+    """
+    cues = []
+    for number, each in enumerate(place(only_one(results, "SRT"), 1000), start=1):
+        segment = each.segment
+        words = ": ".join(one_line(part) for part in (segment.speaker, segment.text) if part)
+        body = "".join(f"{_harmless(line)}\n" for line in (words, verdict(segment)) if line)
+        times = f"{clock(each.start_ticks, ',')} --> {clock(each.end_ticks, ',')}"
+        cues.append(f"{number}\n{times}\n{body}")
+    return "\n".join(cues).encode()
 
 
 def _harmless(text: str) -> str:

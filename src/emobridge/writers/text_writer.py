@@ -12,12 +12,9 @@ BAR_CELLS = 8
 HEARD = {(): "-", ("acoustic",): "sound", ("linguistic",): "words"}
 
 
-class TextWriter:
-    """Writes one block a recording: a line for each segment, its words and flags under it, the summary last."""
-
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the blocks in order, an empty line between them, in UTF-8."""
-        return "\n".join(_block(result) for result in results).encode()
+def render(results: Sequence[Result]) -> bytes:
+    """Return a block a recording: a line for each segment, its words and flags under it, the summary last."""
+    return "\n".join(_block(result) for result in results).encode()
 
 
 def _block(result: Result) -> str:

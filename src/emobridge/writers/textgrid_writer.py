@@ -13,27 +13,24 @@ from emobridge.writers.tracks import LabelTier, Placed, dimensions_of, only_one,
 TICKS_PER_S = 1_000_000
 
 
-class TextGridWriter:
-    """Writes one recording as UTF-8 text."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return the time line of the one result in UTF-8.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the time line of the one result.
-
-        Raises:
-            OutputError: there are several results or none, or a segment has no duration.
-        """
-        result = only_one(results, "TextGrid")
-        found = tracks(result, TICKS_PER_S)
-        dimensions = dimensions_of(result)
-        written = [(tier, track.placed) for track in found for tier in tiers(track, dimensions)]
-        last_ticks = max(
-            [round(result.duration_s * TICKS_PER_S), *(each.end_ticks for track in found for each in track.placed)]
-        )
-        lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", *_span(0, last_ticks, "")]
-        lines += ["tiers? <exists>", f"size = {len(written)}", "item []:"]
-        for number, (tier, placed) in enumerate(written, start=1):
-            lines += [f"    item [{number}]:", *_tier(tier, placed, last_ticks)]
-        return "".join(f"{line}\n" for line in lines).encode()
+    Raises:
+        OutputError: there are several results or none, or a segment has no duration.
+    """
+    result = only_one(results, "TextGrid")
+    found = tracks(result, TICKS_PER_S)
+    dimensions = dimensions_of(result)
+    written = [(tier, track.placed) for track in found for tier in tiers(track, dimensions)]
+    last_ticks = max(
+        [round(result.duration_s * TICKS_PER_S), *(each.end_ticks for track in found for each in track.placed)]
+    )
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", *_span(0, last_ticks, "")]
+    lines += ["tiers? <exists>", f"size = {len(written)}", "item []:"]
+    for number, (tier, placed) in enumerate(written, start=1):
+        lines += [f"    item [{number}]:", *_tier(tier, placed, last_ticks)]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _tier(tier: LabelTier, placed: Sequence[Placed], last_ticks: int) -> list[str]:

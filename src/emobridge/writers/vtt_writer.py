@@ -14,21 +14,18 @@ from emobridge.writers.tracks import clock, one_line, only_one, place, verdict
 NO_CLASS = re.compile(r"[^\w-]")
 
 
-class VttWriter:
-    """Writes one recording as UTF-8 text."""
+def render(results: Sequence[Result]) -> bytes:
+    """Return the cues of the one result in UTF-8; those of two speakers may overlap.
 
-    def render(self, results: Sequence[Result]) -> bytes:
-        """Return the cues of the one result; those of two speakers may overlap.
-
-        Raises:
-            OutputError: there are several results or none, or a segment has no duration.
-        """
-        blocks = ["WEBVTT\n"]
-        for number, each in enumerate(place(only_one(results, "VTT"), 1000), start=1):
-            times = f"{clock(each.start_ticks, '.')} --> {clock(each.end_ticks, '.')}"
-            lines = [str(number), times, *_payload(each.segment)]
-            blocks.append("".join(f"{line}\n" for line in lines))
-        return "\n".join(blocks).encode()
+    Raises:
+        OutputError: there are several results or none, or a segment has no duration.
+    """
+    blocks = ["WEBVTT\n"]
+    for number, each in enumerate(place(only_one(results, "VTT"), 1000), start=1):
+        times = f"{clock(each.start_ticks, '.')} --> {clock(each.end_ticks, '.')}"
+        lines = [str(number), times, *_payload(each.segment)]
+        blocks.append("".join(f"{line}\n" for line in lines))
+    return "\n".join(blocks).encode()
 
 
 def _payload(segment: Segment) -> list[str]:

@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from emobridge.errors import OutputError
 from emobridge.results import Result
 from emobridge.server.problems import Problem
-from emobridge.writers import FORMATS, extension_of, format_named, writer_for
-from emobridge.writers.html_writer import HtmlWriter
+from emobridge.writers import FORMATS, extension_of, format_named, html_writer, render
 
 JSON = "json"
 MEDIA_TYPES = {
@@ -119,6 +118,6 @@ async def rendered(result: bytes, name: str) -> Rendered:
 
 def _render(result: bytes, name: str) -> bytes:
     # The name of a recording is a stranger's: no path to look for on this machine, or to complete with one of its own.
-    writer = HtmlWriter(looks_for_recordings=False) if name == "html" else writer_for(name)
     values = json.loads(result)
-    return writer.render([Result.from_dict({**values, "file": f"/{values['file']}"} if name == "eaf" else values)])
+    results = [Result.from_dict({**values, "file": f"/{values['file']}"} if name == "eaf" else values)]
+    return html_writer.render(results, looks_for_recordings=False) if name == "html" else render(results, name)
