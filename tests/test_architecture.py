@@ -30,7 +30,7 @@ ORDER = (
         "server.metrics",
         "server.jobs",
     ),
-    *("server.service", "server.api", "server.running", "benchmark", "cli"),
+    *("server.service", "server.api", "server.running", "cli"),
 )
 # Where one file is one format or corpus, and what these files share: siblings import nothing else of each other.
 REGISTRIES = {

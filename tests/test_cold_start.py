@@ -1,6 +1,6 @@
 """What a start imports, and that the overview of the commands says what they say of themselves.
 
-Seconds are measured by `emobridge benchmark`; here stand the laws that hold on a machine with other work.
+Seconds are measured by `python -m benchmarks.speed.page`; here stand the laws that hold on a machine with other work.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ OTHERS = {
     "torch", "transformers", "pandas", "scipy", "sklearn", "pyarrow", "matplotlib", "onnx", "pydantic", "fastapi",
     "starlette", "uvicorn", "rich", "markdown_it", "pygments", "multiprocessing", "asyncio", "numpy.ma", "av",
     "tokenizers", "emobridge.server", "emobridge.training.corpora", "emobridge.batch.folder", "emobridge.cli.serve",
-    "emobridge.cli.training", "emobridge.benchmark",
+    "emobridge.cli.training",
 }  # fmt: skip
 RUNNING = {
     "numpy",

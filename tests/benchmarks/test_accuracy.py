@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import accuracy
-import peers
-import results
-import tables
-import tasks
+from benchmarks.accuracy import peers, results, tables, tasks
+from benchmarks.accuracy import systems as accuracy
 from emobridge.training.evaluation.predictions import Predictions
 from emobridge.training.experiments.recipe import Recipe, parse_recipe
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import bridges
+from benchmarks.speed import bridges
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-import bulk
-from capacity import Cluster, Costs, estimate
+from benchmarks.speed import bulk
+from benchmarks.speed.capacity import Cluster, Costs, estimate
 
 COSTS = Costs(worker_s=36.0, start_s=10.0, part_s=0.01, find_s=1e-5)
 

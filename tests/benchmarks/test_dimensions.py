@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import dimensions
+from benchmarks.accuracy import dimensions
 from emobridge.training.experiments.recipe import read_recipe
 from emobridge.training.fit.weak_supervision import WeakConfig
 

@@ -9,10 +9,8 @@ from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DebertaV2Model, HubertConfig, HubertModel
 
-import encoders
-import encoders_speech
-import encoders_text
-from encoders_speech import speech_operations
+from benchmarks.speed import encoders, encoders_speech, encoders_text
+from benchmarks.speed.encoders_speech import speech_operations
 
 SMALL = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
 SPEECH = {"conv_dim": (32,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}

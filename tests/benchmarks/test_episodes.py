@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import emobridge
-import episodes
+from benchmarks.accuracy import episodes
 from emobridge.training.corpora.base import Utterance
 from emobridge.training.evaluation.metrics import expected_calibration_error
 from emobridge.training.evaluation.predictions import Predictions

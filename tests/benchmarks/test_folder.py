@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import folder
+from benchmarks.speed import folder
 
 
 def test_the_folder_holds_good_recordings_and_twenty_bad_ones(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import fusion
-from listening import Clips
+from benchmarks.accuracy import fusion
+from benchmarks.listening import Clips
 
 CATEGORIES = ("angry", "happy", "neutral", "sad")
 SENTENCES = fusion.Sentences(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-import fuzz_uploads
-from hostile import MAKERS, Upload, uploads
-from mutations import CONTENTS
-from seeds import seeds
+from benchmarks.robustness import fuzz_uploads
+from benchmarks.robustness.hostile import MAKERS, Upload, uploads
+from benchmarks.robustness.mutations import CONTENTS
+from benchmarks.robustness.seeds import seeds
 
 pytestmark = pytest.mark.alone
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import growth
+from benchmarks.speed import growth
 
 pytestmark = pytest.mark.alone
 

@@ -12,16 +12,15 @@ import soundfile
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-import durations
 import emobridge
-import listening
-import relative
-import robustness
+from benchmarks import listening
+from benchmarks.listening import Clips, Condition, Heard, figures, held_out, interval, listen, measured
+from benchmarks.robustness import conditions as robustness
+from benchmarks.robustness import durations, relative
 from emobridge.audio.load import load_audio
 from emobridge.inference.predictor import Predictor
 from emobridge.training.evaluation.metrics import concordance_cc, unweighted_average_recall
 from emobridge.training.experiments.recipe import Recipe, parse_recipe
-from listening import Clips, Condition, Heard, figures, held_out, interval, listen, measured
 
 SPEAKERS, LABELS = ("anna", "ben", "cleo", "dan", "eva", "finn"), ("angry", "happy", "sad")
 
@@ -198,7 +197,7 @@ def test_the_shortest_length_that_is_enough_is_followed_by_none_that_is_not(gain
 def test_a_benchmark_writes_its_table_from_its_figures(
     script: Any, recipe: Recipe, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = script.__name__
+    name = "durations" if script is durations else "robustness"
     monkeypatch.setattr(listening, "read_recipe", lambda _: recipe)
     monkeypatch.setattr(robustness, "RATIOS_DB", (20, 0))
     arguments = ["--model", str(toy_bundle), "--clips", "4", "--resamples", "3", "--out", str(tmp_path)]

@@ -5,7 +5,7 @@ from argparse import Namespace
 import numpy as np
 import pytest
 
-import load
+from benchmarks.service import load
 
 pytestmark = pytest.mark.alone
 

@@ -14,13 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import descriptors
-import peers
-import tasks
+from benchmarks.accuracy import descriptors, peers, tasks
+from benchmarks.accuracy.tasks import Task
 from emobridge.errors import MissingExtraError
 from emobridge.training.evaluation.scores import score
 from emobridge.utils.cache import ArrayCache
-from tasks import Task
 
 LABELS = ("angry", "happy", "neutral", "sad", "surprised")
 SPEAKERS = tuple("abcdef")

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import recording
-import speakers
-from conversation import RATE_HZ, Clip, Conversation
+from benchmarks.conversation import RATE_HZ, Clip, Conversation
+from benchmarks.speed import recording, speakers
 from emobridge.diarization import Turn
 from emobridge.results import Result, Segment, Summary
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import training
-import training_memory
-from emobridge.benchmark.peaks import Peaks
-from training import Stratum, mean_step_s, strata, useful
+from benchmarks.speed import training, training_memory
+from benchmarks.speed.peaks import Peaks
+from benchmarks.speed.training import Stratum, mean_step_s, strata, useful
 
 FOLD = {"step_s": 0.1, "minutes": 50}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import training_memory
+from benchmarks.speed import training_memory
 
 
 def test_lengths_are_like_those_of_the_corpus() -> None:

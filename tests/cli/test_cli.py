@@ -356,3 +356,17 @@ def test_a_precision_is_of_public_encoders_alone(run: Callable, toy_bundle: Path
     assert (status, output) == (1, "")
     assert errors.startswith("emobridge: precision 'int8' for the model ")
     assert errors.count("\n") == 1
+
+
+def test_benchmark_measures_the_packaged_sample(run: Callable, tmp_path: Path) -> None:
+    status, output, errors = run("benchmark", "--rounds", "1", "--output", tmp_path / "speed.json")
+    assert (status, errors) == (0, "")
+    kept = json.loads((tmp_path / "speed.json").read_text())
+    assert len(kept["cold_start_s"]) == kept["rounds"] == 1
+    for name in ("sound", "words"):
+        assert kept[name]["duration_s"] == 24.0
+        assert 0 < kept[name]["seconds"][0] < 24.0
+        assert kept[name]["peak_mb"] > 20
+    assert f"cold start, emobridge predict: {kept['cold_start_s'][0]:.2f} s" in output
+    assert f"{kept['words']['seconds'][0] / 24.0:.4f} s for each second of sound" in output
+    assert run("benchmark", "--output", tmp_path / "none" / "speed.json")[0] == 1

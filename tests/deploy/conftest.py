@@ -1,15 +1,10 @@
 """A service that runs, shared by the tests of this folder."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from serving import Service, running  # noqa: E402
+from benchmarks.service.serving import Service, running
 
 
 @pytest.fixture(scope="session")

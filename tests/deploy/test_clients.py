@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import emobridge
+from benchmarks.service.serving import Service
 from emobridge.audio.load import load_audio
-from serving import Service
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = sorted((ROOT / "examples" / "clients").iterdir())

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.service.serving import Service
 from emobridge.cli import app
 from emobridge.server.settings import ENVIRONMENT, TOLD, Settings, read_settings
-from serving import Service
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from serving import Service
+from benchmarks.service.serving import Service
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"

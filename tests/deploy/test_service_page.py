@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.service.serving import Service
 from emobridge.server.settings import TOLD
-from serving import Service
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmarks.speed.plain_bridges import PlainBridgeFusion
 from emobridge.training.experiments.export import export_fusion
 from emobridge.training.models.emotion_model import EmotionSystem, SystemConfig
 from emobridge.training.models.fusion import FusionModel
-from plain_bridges import PlainBridgeFusion
 
 SAME, SAME_GRADIENT = 1e-5, 1e-4
 NAMES = ("acoustic", "acoustic_mask", "linguistic", "linguistic_mask", "token_positions", "presence")

@@ -50,8 +50,7 @@ COMMANDS = {
     ),
     "benchmark": (
         "emobridge.cli.benchmark:benchmark",
-        "Measure cold start, the default model and its parts on this machine, beside its peers and the machine's "
-        "peaks.",
+        "Measure the start of a command, the time for a second of sound, and memory, on the packaged sample.",
     ),
     "corpus": (
         "emobridge.cli.corpus:corpus",

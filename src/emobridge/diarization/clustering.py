@@ -4,7 +4,8 @@ An utterance is described by its cepstra and its pitch; `voices.npz` maps these 
 speakers is wide and what differs between moods of one speaker is narrow (linear discriminants [Fisher 1936]).
 `scripts/make_voice_space` made it from CREMA-D and EMO-DB. There the recording's own mean is taken off, and the nearest
 groups are joined by their mean cosine distance until as many are left as people speak. How many do, cannot be told
-by these features: who asks has to know. `benchmarks/speakers.py` measures it on corpora that it was not made from.
+by these features: who asks has to know. `benchmarks/speed/speakers.py` measures it on corpora that it was not made
+from.
 """
 
 from collections.abc import Iterable
