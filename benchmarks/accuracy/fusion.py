@@ -231,8 +231,8 @@ def page(results: Mapping[str, Any]) -> str:
     counts = (", ".join(f"{name} {count}" for name, count in results[kind].items()) for kind in ("clips", "sentences"))
     source = (
         f"Made by `python -m benchmarks.accuracy.fusion` from emobridge {results['emobridge']}: the model "
-        f"`{model['name']}` {model['version']} on the test part of fold 1 of the recipe `{results['recipe']}` (clips: {next(counts)}, "
-        f"neutral {results['neutral_clips']}; sentences: {next(counts)}). "
+        f"`{model['name']}` {model['version']} on the test part of fold 1 of the recipe `{results['recipe']}` (clips: "
+        f"{next(counts)}, neutral {results['neutral_clips']}; sentences: {next(counts)}). "
         f"[95 % interval over speakers, {results['resamples']} resamples]."
     )
     header = ["given", "accuracy", "confidence", *(f"accuracy, {name}" for name in results["accuracy"])]
