@@ -134,7 +134,8 @@ def page(results: Mapping[str, Any]) -> str:
     source = (
         f"Made by `python -m benchmarks.accuracy.dimensions` from emobridge {results['emobridge']}: "
         f"{results['steps']} steps a variant, fold 1, speakers that were never heard, by sound alone. [95 % interval "
-        f"over speakers, {results['resamples']} resamples]; in bold: reliably other than the first line, higher or lower (paired)."
+        f"over speakers, {results['resamples']} resamples]; in bold: reliably other than the first line, higher or "
+        "lower (paired)."
     )
     parts = ["# Dimensions on speech that nobody rated", source, NOTE]
     for dimension in results["dimensions"]:
