@@ -1,7 +1,6 @@
 """What pictures of a result show, before it is drawn: who speaks, what was judged, its trend, and values in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from emobridge.results import Result, Segment
@@ -11,19 +10,6 @@ STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 CROWDED = 60  # segments from which on no name fits into one, until a reader zooms in
 TREND_SEGMENTS = 40  # a speaker with fewer is read segment by segment
 TREND_SHARE = 1 / 40  # of the recording, which one point of a trend is the mean of
-
-
-@dataclass(frozen=True)
-class Trend:
-    """The running mean of a dimension over one speaker's judged segments.
-
-    Attributes:
-        window_s: seconds that each point is the mean of.
-        runs: points (time_s, value) in order of time, parted where nobody was judged for longer than the window.
-    """
-
-    window_s: float
-    runs: tuple[tuple[tuple[float, float], ...], ...]
 
 
 def speakers_of(result: Result) -> list[str | None]:
@@ -74,8 +60,10 @@ def flags_of(segment: Segment) -> list[str]:
     return [flag.replace("_", " ") for flag in segment.flags if flag != segment.abstain]
 
 
-def trend(segments: Sequence[Segment], dimension: str, duration_s: float) -> Trend | None:
-    """Return the running mean of one speaker's ``dimension``, weighted by time; None where there are too few segments.
+def trend(segments: Sequence[Segment], dimension: str, duration_s: float) -> list[list[tuple[float, float]]]:
+    """Return the running mean of one speaker's ``dimension``, weighted by time; nothing for few segments.
+
+    It is a list of runs of points (time_s, value), parted where nobody was judged for longer than the window.
 
     Args:
         segments: of one speaker, in order of time.
@@ -88,7 +76,7 @@ def trend(segments: Sequence[Segment], dimension: str, duration_s: float) -> Tre
         if is_judged(each) and dimension in each.dimensions
     ]
     if len(points) < TREND_SEGMENTS:
-        return None
+        return []
     window_s = duration_s * TREND_SHARE
     runs: list[list[tuple[float, float]]] = []
     first = last = 0
@@ -103,7 +91,7 @@ def trend(segments: Sequence[Segment], dimension: str, duration_s: float) -> Tre
         if not runs or middle_s - runs[-1][-1][0] > window_s:
             runs.append([])
         runs[-1].append((middle_s, mean))
-    return Trend(window_s, tuple(tuple(run) for run in runs))
+    return runs
 
 
 def name_of(result: Result) -> str:

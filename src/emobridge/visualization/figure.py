@@ -131,7 +131,7 @@ def _draw_curve(axes: "Axes", result: Result, dimension: str) -> None:
         axes.hlines(levels, starts, ends, colors=colour, **thin)
         bands = [(each.start_s, each.end_s, *each.intervals[dimension]) for each in held if dimension in each.intervals]
         _draw_boxes(axes, bands, color=colour, alpha=0.15, linewidths=0)
-        for run in mean.runs if mean else ():
+        for run in mean:
             axes.plot(*zip(*run, strict=True), color=colour, linestyle=line, linewidth=1.8)
     axes.set_ylim(0, 1)
     axes.set_yticks((0, 0.5, 1))

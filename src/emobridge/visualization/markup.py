@@ -1,11 +1,14 @@
 """Markup that cannot be injected into: what is `Markup` is kept, any other text is escaped.
 
-Design: no template engine, so that a page needs no extra. A tree of `element` calls is the template.
+Design: no template engine, so that a page needs no extra. What is the same on each page is in a template (`filled`),
+the rest is a tree of `element` calls.
 """
 
 import html
 import json
 from collections.abc import Iterable
+from importlib.resources import files
+from string import Template
 from typing import Any
 
 _EMPTY = frozenset({"meta", "input", "br"})
@@ -42,6 +45,20 @@ def trusted(name: str, content: str, /, **attributes: str) -> Markup:
     """Return an element whose ``content`` comes from this package and is kept as it is: a style or a script."""
     told = "".join(_attribute(key, value) for key, value in attributes.items())
     return Markup(f"<{name}{told}>{content}</{name}>")
+
+
+def packaged(name: str) -> str:
+    """Return a style, script or template of this package."""
+    return files("emobridge.visualization").joinpath(name).read_text("utf-8")
+
+
+def filled(name: str, /, **values: str | Iterable[str]) -> Markup:
+    """Return a template of this package with its ``$names`` filled: texts escaped, markup as it is.
+
+    Line ends and the blanks around them are for those who read the template.
+    """
+    template = Template("".join(line.strip() for line in packaged(name).splitlines()))
+    return Markup(template.substitute({key: joined(value) for key, value in values.items()}))
 
 
 def data_element(values: Any, identifier: str) -> Markup:

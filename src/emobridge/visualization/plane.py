@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from emobridge.results import Result, Segment, Summary
 from emobridge.utils.extras import load_extra
 from emobridge.visualization.content import confidence, is_crowded, is_judged, speaker_name, speakers_of
-from emobridge.visualization.markup import Markup, element, joined
+from emobridge.visualization.markup import Markup, element
 from emobridge.visualization.palette import COLOURS, opacity
 from emobridge.visualization.strips import told
 
@@ -17,21 +17,8 @@ AXES = ("valence", "arousal")
 SIDE_PX = 320  # page.js places the playhead by the same numbers
 LEFT_PX, TOP_PX, FIELD_PX = 30, 8, 280
 BOTTOM_PX, RIGHT_PX = TOP_PX + FIELD_PX, LEFT_PX + FIELD_PX
-# A mark a speaker, in turn: as SVG paths, and as matplotlib names them.
-PATHS = ("M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0Z", "M-4.5-4.5h9v9h-9Z", "M0-5.5L5.5 4.5H-5.5Z", "M0-6L6 0L0 6L-6 0Z")
-MARKS = ("o", "s", "^", "D")
-SMALL = 0.6
+MARKS = ("o", "s", "^", "D")  # of speakers, in turn: as matplotlib names them; in SVG those of page.html
 GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
-
-
-def marks() -> Markup:
-    """Return the marks as definitions that every plane of a page shares: each large and small."""
-    large = [element("path", id=f"mark-{index}", d=path) for index, path in enumerate(PATHS)]
-    small = [
-        element("path", id=f"mark-{index}-small", d=path, transform=f"scale({SMALL})")
-        for index, path in enumerate(PATHS)
-    ]
-    return joined(large, small)
 
 
 def plane(*drawn: Markup | list[Markup], label: str) -> Markup:
@@ -72,7 +59,7 @@ def plane_of(result: Result, colours: dict[str, str]) -> Markup:
         element(
             "use",
             element("title", told(segment)),
-            href=f"#mark-{speakers.index(segment.speaker) % len(PATHS)}{size}",
+            href=f"#mark-{speakers.index(segment.speaker) % len(MARKS)}{size}",
             fill=_colour(segment, colours),
             fill_opacity=round(opacity(confidence(segment)), 3),
             x=round(x_px(segment.dimensions["valence"]), 1),
@@ -131,7 +118,7 @@ def _mean(name: str, index: int, summary: Summary) -> Markup:
     return element(
         "g",
         element("ellipse", cx=x, cy=y, **spread),
-        element("use", href=f"#mark-{index % len(PATHS)}", x=x, y=y),
+        element("use", href=f"#mark-{index % len(MARKS)}", x=x, y=y),
         element("text", name, x=x + 9, y=y + 4),
         class_="mean",
     )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from emobridge.results import Result, Segment
 from emobridge.visualization.content import (
-    Trend,
     clock,
     confidence,
     dimensions_of,
@@ -204,8 +203,9 @@ def _curve(result: Result, dimension: str) -> Markup:
             element("path", class_=f"band {style}", d=_bands(held, dimension)),
             element("path", class_=f"line {style}{' faint' if mean else ''}", d=_levels(held, dimension)),
         ]
-        if mean is not None:
-            drawn.append(element("path", class_=f"trend {style}", d=_trend_path(mean)))
+        if mean:
+            path = "".join(f"M{' '.join(f'{_x(time_s)} {_y(value)}' for time_s, value in run)}" for run in mean)
+            drawn.append(element("path", class_=f"trend {style}", d=path))
     # A drawing unit is a hundredth of a second, since some browsers round coordinates.
     inner = element(
         "svg", drawn, y="4", width="100%", height=CURVE_PX - 8, preserveAspectRatio="none",
@@ -249,10 +249,6 @@ def _bands(segments: Sequence[Segment], dimension: str) -> str:
         f"V{_y(each.intervals[dimension][1])}H{_x(each.start_s)}Z"
         for each in held
     )
-
-
-def _trend_path(mean: Trend) -> str:
-    return "".join(f"M{' '.join(f'{_x(time_s)} {_y(value)}' for time_s, value in run)}" for run in mean.runs)
 
 
 def _x(time_s: float) -> int:

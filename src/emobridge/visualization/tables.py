@@ -122,7 +122,14 @@ def _line(index: int, segment: Segment, place: int, colours: dict[str, str]) -> 
     who = joined(line_sample(place), element("bdi", segment.speaker)) if segment.speaker is not None else Markup("")
     first = element("div", _jump(segment.start_s), element("span", who, class_="who"), _verdict(segment, colours))
     words = element("p", _words(segment), class_="words", dir="auto") if segment.text else ""
-    return element("li", first, words, _remarks(segment), data_segment=str(index), class_=_state(segment))
+    return element(
+        "li",
+        first,
+        words,
+        _remarks(segment),
+        data_segment=str(index),
+        class_=None if is_judged(segment) else "unjudged",
+    )
 
 
 def _words(segment: Segment) -> Markup | str:
@@ -136,10 +143,6 @@ def _words(segment: Segment) -> Markup | str:
         )
         for place, word in enumerate(segment.words)
     )
-
-
-def _state(segment: Segment) -> str | None:
-    return None if is_judged(segment) else "unjudged"
 
 
 def _verdict(segment: Segment, colours: dict[str, str]) -> Markup:
@@ -169,13 +172,7 @@ def _jump(time_s: float) -> Markup:
 
 
 def legend(categories: Iterable[str], colours: dict[str, str]) -> Markup:
-    """Return what the colours, their strength and the hatching mean."""
-    items = [element("li", swatch(colours[name]), name) for name in categories]
+    """Return what the colours and their strength mean, as items of a list."""
     ramp = joined([swatch(next(iter(colours.values()), None), sure) for sure in (0.2, 0.6, 1.0)])
-    items += [
-        element("li", ramp, "stronger = surer"),
-        element("li", swatch(None), "not judged"),
-        element("li", element("svg", element("rect", class_="flag", width="12", height="3", y="8"),
-                              class_="swatch", width="12", height="12", aria_hidden="true"), "flagged: read with care"),
-    ]  # fmt: skip
-    return element("ul", items, class_="legend", aria_label="Legend")
+    items = [(swatch(colours[name]), name) for name in categories]
+    return joined(element("li", *item) for item in (*items, (ramp, "stronger = surer")))

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from emobridge.results import Result
-from emobridge.writers.tracks import LabelTier, Track, dimensions_of, one_line, only_one, tiers, tracks
+from emobridge.writers.tracks import Track, one_line, only_one, tiers, tracks
 
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 SCHEMA_ATTRIBUTE = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
@@ -44,17 +44,26 @@ def render(results: Sequence[Result]) -> bytes:
     )
     root.set(SCHEMA_ATTRIBUTE, SCHEMA)
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
-    ET.SubElement(header, "MEDIA_DESCRIPTOR", _media(result.file))
+    path = Path(result.file)
+    media = {
+        "MEDIA_URL": "file://" + quote(path.absolute().as_posix(), errors="replace"),
+        "MIME_TYPE": MEDIA_TYPES.get(path.suffix.lower(), "unknown"),
+        "RELATIVE_MEDIA_URL": "./" + quote(path.name, errors="replace"),
+    }
+    ET.SubElement(header, "MEDIA_DESCRIPTOR", media)
     order = ET.SubElement(root, "TIME_ORDER")
     numbers = itertools.count(1)
-    dimensions = dimensions_of(result)
     for track in tracks(result, 1000):
-        root.extend(_tiers(track, dimensions, order, numbers))
+        root.extend(_tiers(result, track, order, numbers))
     order[:] = sorted(order, key=lambda slot: int(slot.attrib["TIME_VALUE"]))
     last = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
     last.text = str(next(numbers) - 1)
-    ET.SubElement(root, "LINGUISTIC_TYPE", _linguistic_type("words", "true"))
-    ET.SubElement(root, "LINGUISTIC_TYPE", _linguistic_type("label", "false", CONSTRAINTS="Symbolic_Association"))
+    for name, has_times, constraint in (
+        ("words", "true", {}),
+        ("label", "false", {"CONSTRAINTS": "Symbolic_Association"}),
+    ):
+        kind = {"LINGUISTIC_TYPE_ID": name, "TIME_ALIGNABLE": has_times, "GRAPHIC_REFERENCES": "false", **constraint}
+        ET.SubElement(root, "LINGUISTIC_TYPE", kind)
     for name, description in CONSTRAINTS.items():
         ET.SubElement(root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": description})
     ET.indent(root)
@@ -62,50 +71,29 @@ def render(results: Sequence[Result]) -> bytes:
     return content + b"\n"
 
 
-def _media(file: str) -> dict[str, str]:
-    path = Path(file)
-    return {
-        "MEDIA_URL": "file://" + quote(path.absolute().as_posix(), errors="replace"),
-        "MIME_TYPE": MEDIA_TYPES.get(path.suffix.lower(), "unknown"),
-        "RELATIVE_MEDIA_URL": "./" + quote(path.name, errors="replace"),
-    }
-
-
-def _linguistic_type(name: str, has_times: str, **more: str) -> dict[str, str]:
-    return {"LINGUISTIC_TYPE_ID": name, "TIME_ALIGNABLE": has_times, "GRAPHIC_REFERENCES": "false", **more}
-
-
-def _tiers(track: Track, dimensions: Sequence[str], order: ET.Element, numbers: Iterator[int]) -> list[ET.Element]:
-    """Return the tiers of a track and add its times to ``order``; annotations are numbered by ``numbers``."""
-    words, *others = tiers(track, dimensions)
-    parent = _tier(words, track, {"LINGUISTIC_TYPE_REF": "words"})
+def _tiers(result: Result, track: Track, order: ET.Element, numbers: Iterator[int]) -> Iterator[ET.Element]:
+    """Yield the tiers of a track and add its times to ``order``; annotations are numbered by ``numbers``."""
+    # The speaker as it is, without the number of a further track.
+    participant = {"PARTICIPANT": one_line(track.placed[0].segment.speaker or "")} if track.name else {}
+    (words, texts), *others = tiers(result, track)
+    parent = ET.Element("TIER", {"TIER_ID": words, **participant, "LINGUISTIC_TYPE_REF": "words"})
     names = []
-    for each, label in zip(track.placed, words.labels, strict=True):
+    for each, text in zip(track.placed, texts, strict=True):
         slots = {}
         for key, time_ms in (("TIME_SLOT_REF1", each.start_ticks), ("TIME_SLOT_REF2", each.end_ticks)):
             slots[key] = f"ts{len(order) + 1}"
             ET.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": slots[key], "TIME_VALUE": str(time_ms)})
         names.append(f"a{next(numbers)}")
-        _annotate(parent, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": names[-1], **slots}, label)
-    elements = [parent]
-    for tier in others:
-        element = _tier(tier, track, {"LINGUISTIC_TYPE_REF": "label", "PARENT_REF": words.name})
-        for name, label in zip(names, tier.labels, strict=True):
+        _annotate(parent, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": names[-1], **slots}, text)
+    yield parent
+    for tier, labels in others:
+        kind = {"LINGUISTIC_TYPE_REF": "label", "PARENT_REF": words}
+        element = ET.Element("TIER", {"TIER_ID": tier, **participant, **kind})
+        for name, label in zip(names, labels, strict=True):
             if label:
                 attributes = {"ANNOTATION_ID": f"a{next(numbers)}", "ANNOTATION_REF": name}
                 _annotate(element, "REF_ANNOTATION", attributes, label)
-        elements.append(element)
-    return elements
-
-
-def _tier(tier: LabelTier, track: Track, attributes: dict[str, str]) -> ET.Element:
-    participant = {"PARTICIPANT": _participant(track)} if track.name else {}
-    return ET.Element("TIER", {"TIER_ID": tier.name, **participant, **attributes})
-
-
-def _participant(track: Track) -> str:
-    """Return the speaker as it is, without the number of a further track."""
-    return one_line(track.placed[0].segment.speaker or "")
+        yield element
 
 
 def _annotate(tier: ET.Element, kind: str, attributes: dict[str, str], label: str) -> None:

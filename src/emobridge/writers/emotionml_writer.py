@@ -17,7 +17,8 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from emobridge.results import Result, Segment
-from emobridge.writers.tracks import dimensions_of, one_line, unique
+from emobridge.visualization.content import dimensions_of
+from emobridge.writers.tracks import one_line, unique
 
 NAMESPACE = "http://www.w3.org/2009/10/emotionml"
 OWN_NAMESPACE = "urn:emobridge:emotionml:1"

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from emobridge.results import Result, Segment, Summary
-from emobridge.visualization.content import clock
+from emobridge.visualization.content import clock, dimensions_of, others_of
 from emobridge.writers.tracks import caution
 
 WIDTH = 80
@@ -20,7 +20,7 @@ def render(results: Sequence[Result]) -> bytes:
 def _block(result: Result) -> str:
     times = [f"{clock(segment.start_s)}-{clock(segment.end_s)}" for segment in result.segments]
     indent = max(len(time) for time in [*times, "time"]) + 2
-    dimensions = list(dict.fromkeys(name for segment in result.segments for name in segment.dimensions))
+    dimensions = dimensions_of(result)
     headings = "".join(f" {name}" for name in dimensions)
     title = f"{result.file}, {result.duration_s:.1f} s, {result.model['name']} {result.model['version']}"
     lines = [*_wrap(title, ""), "", f"{'time':<{indent}}{'emotion':<25}{headings}  from"]
@@ -53,8 +53,7 @@ def _remarks(segment: Segment, indent: str) -> list[str]:
     lines = []
     if segment.text is not None:
         lines += _wrap((f"{segment.speaker}: " if segment.speaker else "") + f'"{segment.text}"', indent)
-    others = [name for name in segment.categories_90 if name != segment.category]
-    if others:
+    if others := others_of(segment):
         lines += _wrap(f"or {', '.join(others)}", indent)
     if told := caution(segment):
         lines += _wrap(f"({told})", indent)

@@ -8,7 +8,7 @@ Times have six decimals of a second, numbers four; labels are one line of text.
 from collections.abc import Iterator, Sequence
 
 from emobridge.results import Result
-from emobridge.writers.tracks import LabelTier, Placed, dimensions_of, only_one, tiers, tracks
+from emobridge.writers.tracks import Placed, only_one, tiers, tracks
 
 TICKS_PER_S = 1_000_000
 
@@ -21,32 +21,26 @@ def render(results: Sequence[Result]) -> bytes:
     """
     result = only_one(results, "TextGrid")
     found = tracks(result, TICKS_PER_S)
-    dimensions = dimensions_of(result)
-    written = [(tier, track.placed) for track in found for tier in tiers(track, dimensions)]
+    written = [(name, labels, track.placed) for track in found for name, labels in tiers(result, track)]
     last_ticks = max(
         [round(result.duration_s * TICKS_PER_S), *(each.end_ticks for track in found for each in track.placed)]
     )
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", *_span(0, last_ticks, "")]
     lines += ["tiers? <exists>", f"size = {len(written)}", "item []:"]
-    for number, (tier, placed) in enumerate(written, start=1):
-        lines += [f"    item [{number}]:", *_tier(tier, placed, last_ticks)]
+    for number, (name, labels, placed) in enumerate(written, start=1):
+        intervals = list(_intervals(placed, labels, last_ticks))
+        lines += [f"    item [{number}]:", f'{" " * 8}class = "IntervalTier"', f"{' ' * 8}name = {_quoted(name)}"]
+        lines += [*_span(0, last_ticks, " " * 8), f"{' ' * 8}intervals: size = {len(intervals)}"]
+        for place, (start_ticks, end_ticks, label) in enumerate(intervals, start=1):
+            lines.append(f"{' ' * 8}intervals [{place}]:")
+            lines += [*_span(start_ticks, end_ticks, " " * 12), f"{' ' * 12}text = {_quoted(label)}"]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _tier(tier: LabelTier, placed: Sequence[Placed], last_ticks: int) -> list[str]:
-    intervals = list(_intervals(tier, placed, last_ticks))
-    lines = [f'{" " * 8}class = "IntervalTier"', f"{' ' * 8}name = {_quoted(tier.name)}"]
-    lines += [*_span(0, last_ticks, " " * 8), f"{' ' * 8}intervals: size = {len(intervals)}"]
-    for number, (start_ticks, end_ticks, label) in enumerate(intervals, start=1):
-        lines.append(f"{' ' * 8}intervals [{number}]:")
-        lines += [*_span(start_ticks, end_ticks, " " * 12), f"{' ' * 12}text = {_quoted(label)}"]
-    return lines
-
-
-def _intervals(tier: LabelTier, placed: Sequence[Placed], last_ticks: int) -> Iterator[tuple[int, int, str]]:
+def _intervals(placed: Sequence[Placed], labels: Sequence[str], last_ticks: int) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, label) from 0 to the end without gaps, as Praat wants it."""
     reached_ticks = 0
-    for each, label in zip(placed, tier.labels, strict=True):
+    for each, label in zip(placed, labels, strict=True):
         if each.start_ticks > reached_ticks:
             yield reached_ticks, each.start_ticks, ""
         yield each.start_ticks, each.end_ticks, label

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from emobridge.errors import OutputError
 from emobridge.results import Result, Segment
+from emobridge.visualization.content import dimensions_of, flags_of
 
 LABEL_DECIMALS = 4  # of the numbers in tiers
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -38,19 +39,6 @@ class Track:
 
     name: str
     placed: tuple[Placed, ...]
-
-
-@dataclass(frozen=True)
-class LabelTier:
-    """What a track says of one thing.
-
-    Attributes:
-        name: unique in the recording: ``category@A`` of speaker A, ``category`` where the speaker is not known.
-        labels: one for each segment of the track, an empty one where there is nothing to say.
-    """
-
-    name: str
-    labels: tuple[str, ...]
 
 
 def only_one(results: Sequence[Result], format_name: str) -> Result:
@@ -103,33 +91,27 @@ def tracks(result: Result, ticks_per_s: int) -> list[Track]:
     return [Track(name, placed) for name, (_, placed) in zip(names, flat, strict=True)]
 
 
-def tiers(track: Track, dimensions: Iterable[str]) -> Iterator[LabelTier]:
-    """Yield what a track says: words, category, its confidence, each dimension, flags."""
+def tiers(result: Result, track: Track) -> Iterator[tuple[str, list[str]]]:
+    """Yield what a track says: words, category, its confidence, each dimension, flags.
+
+    Each has a name that is unique in the recording (``category@A`` of speaker A, ``category`` where the speaker is not
+    known) and a label for each segment of the track, an empty one where there is nothing to say.
+    """
     segments = [each.segment for each in track.placed]
     labels = {
         "words": [one_line(segment.text or "") for segment in segments],
         "category": [_category(segment) for segment in segments],
-        "confidence": [_number(confidence(segment)) for segment in segments],
-        **{name: [_number(segment.dimensions.get(name)) for segment in segments] for name in dimensions},
+        "confidence": [_number(_confidence(segment)) for segment in segments],
+        **{name: [_number(segment.dimensions.get(name)) for segment in segments] for name in dimensions_of(result)},
         "flags": ["+".join(segment.flags) for segment in segments],
     }
     for kind, values in labels.items():
-        yield LabelTier(f"{one_line(kind)}@{track.name}" if track.name else one_line(kind), tuple(values))
-
-
-def dimensions_of(result: Result) -> list[str]:
-    """Return the dimensions that any segment has, in order."""
-    return list(dict.fromkeys(name for segment in result.segments for name in segment.dimensions))
-
-
-def confidence(segment: Segment) -> float | None:
-    """Return the probability of the segment's category, None where it has none."""
-    return None if segment.category is None else segment.probabilities.get(segment.category)
+        yield f"{one_line(kind)}@{track.name}" if track.name else one_line(kind), values
 
 
 def caution(segment: Segment) -> str:
     """Return why to be careful with a segment, in words: ``abstains: silence, clipped``; empty where nothing is odd."""
-    flags = [flag.replace("_", " ") for flag in segment.flags if flag != segment.abstain]
+    flags = flags_of(segment)
     if segment.abstain is not None:
         flags.insert(0, f"abstains: {segment.abstain.replace('_', ' ')}")
     return ", ".join(flags)
@@ -137,7 +119,7 @@ def caution(segment: Segment) -> str:
 
 def verdict(segment: Segment) -> str:
     """Return category, confidence and flags in one bracket: ``[angry 0.71, low confidence]``."""
-    value = confidence(segment)
+    value = _confidence(segment)
     said = " ".join(part for part in (segment.category, None if value is None else f"{value:.2f}") if part)
     return one_line(f"[{', '.join(part for part in (said, caution(segment)) if part) or 'not judged'}]")
 
@@ -171,6 +153,10 @@ def _category(segment: Segment) -> str:
     if segment.abstain is None:
         return one_line(segment.category or "")
     return one_line(f"{segment.category or ''} (abstains: {segment.abstain})")
+
+
+def _confidence(segment: Segment) -> float | None:
+    return segment.probabilities.get(segment.category or "")
 
 
 def _number(value: float | None) -> str:
