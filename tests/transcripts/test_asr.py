@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from emobridge.errors import AudioError, BundleError, EmobridgeError, MissingExtraError, TranscriptError
-from emobridge.transcripts.asr import Recogniser, recognise
+from emobridge.transcripts.asr import Recogniser
 from emobridge.transcripts.base import Span, Transcript
 
 SECOND = np.zeros(16_000, dtype=np.float32)
@@ -62,13 +62,13 @@ def error_of(recogniser: Recogniser, recording: Any, kind: type[EmobridgeError])
 
 def test_words_have_times_and_the_language_is_reported() -> None:
     expected = (Span("Very", 0.0, 0.25), Span("well.", 0.25, 0.5), Span("Bye.", 0.5, 0.75))
-    assert recognise(SECOND, "small") == Transcript(expected, "detected in 16000 samples")
-    assert recognise(SECOND, "small", "de").language == "de"
+    assert Recogniser("small").recognise(SECOND) == Transcript(expected, "detected in 16000 samples")
+    assert Recogniser("small", "de").recognise(SECOND).language == "de"
 
 
 def test_a_recording_is_heard_at_the_model_s_rate_mixed_down_or_one_channel(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros((8_000, 2)), 8_000)
-    assert recognise(tmp_path / "a.wav", "small").language == "detected in 16000 samples"
+    assert Recogniser("small").recognise(tmp_path / "a.wav").language == "detected in 16000 samples"
     with pytest.raises(AudioError, match="channel 3"):
         Recogniser("small").recognise(tmp_path / "a.wav", channel=3)
 
@@ -88,7 +88,7 @@ def test_progress_goes_forwards_and_stays_inside_the_recording() -> None:
 
 
 def test_no_samples_are_no_words() -> None:
-    assert recognise(SECOND[:0], "small") == Transcript()
+    assert Recogniser("small").recognise(SECOND[:0]) == Transcript()
 
 
 def test_a_folder_is_taken_before_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_a_folder_is_taken_before_a_name_on_the_hub(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for model in ("small", str(tmp_path / "small"), "~/small"):
-        recognise(SECOND, model)
+        Recogniser(model).recognise(SECOND)
     assert FakeWhisper.loaded == ["small", str(tmp_path / "small"), str(tmp_path / "small")]
 
 

@@ -104,8 +104,3 @@ def _spans(segment: Any) -> list[Span]:
         return [Span(segment.text.strip(), segment.start, segment.end)] if segment.text.strip() else []
     words = [RecognisedWord(word.word, float(word.start), float(word.end)) for word in segment.words]
     return spans_of(words, float(segment.start), float(segment.end))
-
-
-def recognise(recording: str | Path | NDArray[np.float32], model: str, language: str | None = None) -> Transcript:
-    """Return what is said in one recording; arguments and errors are those of `Recogniser`."""
-    return Recogniser(model, language).recognise(recording)

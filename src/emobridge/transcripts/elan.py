@@ -100,14 +100,10 @@ class _Document:
         if tag == "TIME_SLOT":
             self.slots_s[attributes["TIME_SLOT_ID"]] = self._seconds(attributes.get("TIME_VALUE"))
         elif tag == "TIER":
-            self.tiers.append(
-                _RawTier(
-                    attributes["TIER_ID"],
-                    attributes.get("PARTICIPANT") or None,
-                    attributes.get("PARENT_REF") or None,
-                    attributes.get("LANG_REF") or None,
-                )
+            participant, parent, language = (
+                attributes.get(key) or None for key in ("PARTICIPANT", "PARENT_REF", "LANG_REF")
             )
+            self.tiers.append(_RawTier(attributes["TIER_ID"], participant, parent, language))
         elif tag == "ALIGNABLE_ANNOTATION":
             slots = (attributes["TIME_SLOT_REF1"], attributes["TIME_SLOT_REF2"])
             self._add(attributes["ANNOTATION_ID"], slots, None)

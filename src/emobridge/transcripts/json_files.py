@@ -39,25 +39,21 @@ def read_json(path: Path) -> Transcript:
         found = "it is empty" if not text.strip() else f"no JSON ({error.msg})"
         raise malformed(path, error.lineno, found, _VALID_DOCUMENT, remedy) from error
     except (ValueError, RecursionError) as error:
-        raise TranscriptError(
-            f"{str(path)!r} is no JSON that can be read ({error})", _VALID_DOCUMENT, _REMEDY
-        ) from error
+        raise _unreadable(path, f"is no JSON that can be read ({error})") from error
     content: dict[str, Any] = document if isinstance(document, dict) else {}
     named = [content.get("language"), *(each.get("language") for each in content.values() if isinstance(each, dict))]
     language = next((each for each in named if isinstance(each, str)), None)
     try:
         segments = segments_of(document)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TranscriptError(
-            f"{str(path)!r} is not in the shape that it begins as", _VALID_DOCUMENT, _REMEDY
-        ) from error
+        raise _unreadable(path, "is not in the shape that it begins as") from error
     said = [content[key] for key in ("text", "transcript") if isinstance(content.get(key), str)]
     if not segments and said:
         if any(map(holds_times, content.values())):
-            raise TranscriptError(f"{str(path)!r} has times in a shape that is not known", _VALID_DOCUMENT, _REMEDY)
+            raise _unreadable(path, "has times in a shape that is not known")
         return Transcript(Transcript.from_text(said[0]).spans, language)
     if segments is None:
-        raise TranscriptError(f"{str(path)!r} has no list of segments", _VALID_DOCUMENT, _REMEDY)
+        raise _unreadable(path, "has no list of segments")
     spans = [
         _Record(f"{str(path)!r} segment {number}", _VALID_DOCUMENT, segment).spans()
         for number, segment in enumerate(segments, start=1)
@@ -91,6 +87,10 @@ def read_jsonl(path: Path) -> Transcript:
         for number, record in zip(records, in_seconds(list(records.values())), strict=True)
     ]
     return Transcript(in_order(spans))
+
+
+def _unreadable(path: Path, found: str) -> TranscriptError:
+    return TranscriptError(f"{str(path)!r} {found}", _VALID_DOCUMENT, _REMEDY)
 
 
 def _parsed(text: str) -> Any:

@@ -41,6 +41,13 @@ def joined(*children: str | Iterable[str]) -> Markup:
     return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))
 
 
+def table(head: Iterable[str], rows: Iterable[Markup], caption: str = "", class_: str | None = None) -> Markup:
+    """Return a table that scrolls by itself where it is wide; ``rows`` are elements of its body."""
+    columns = element("tr", [element("th", name, scope="col") for name in head])
+    inner = element("table", caption, element("thead", columns), element("tbody", rows), class_=class_)
+    return element("div", inner, class_="wide")
+
+
 def trusted(name: str, content: str, /, **attributes: str) -> Markup:
     """Return an element whose ``content`` comes from this package and is kept as it is: a style or a script."""
     told = "".join(_attribute(key, value) for key, value in attributes.items())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from emobridge.results import Result, Segment, Summary
 from emobridge.utils.extras import load_extra
 from emobridge.visualization.content import confidence, is_crowded, is_judged, speaker_name, speakers_of
-from emobridge.visualization.markup import Markup, element
+from emobridge.visualization.markup import Markup, element, filled, joined
 from emobridge.visualization.palette import COLOURS, opacity
 from emobridge.visualization.strips import told
 
@@ -14,31 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 AXES = ("valence", "arousal")
-SIDE_PX = 320  # page.js places the playhead by the same numbers
-LEFT_PX, TOP_PX, FIELD_PX = 30, 8, 280
-BOTTOM_PX, RIGHT_PX = TOP_PX + FIELD_PX, LEFT_PX + FIELD_PX
+LEFT_PX, TOP_PX, FIELD_PX = 30, 8, 280  # of the field in plane.html; page.js places the playhead by the same numbers
 MARKS = ("o", "s", "^", "D")  # of speakers, in turn: as matplotlib names them; in SVG those of page.html
 GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 
 
 def plane(*drawn: Markup | list[Markup], label: str) -> Markup:
     """Return a plane with its frame and what is ``drawn`` on it, at `x_px` and `y_px`."""
-    middle_x, middle_y = x_px(0.5), y_px(0.5)
-    below = [("0 unpleasant", LEFT_PX, "start"), ("valence", middle_x, "middle"), ("pleasant 1", RIGHT_PX, "end")]
-    beside = [("0 calm", BOTTOM_PX, "start"), ("arousal", middle_y, "middle"), ("excited 1", TOP_PX, "end")]
-    return element(
-        "svg",
-        element("rect", class_="field", x=LEFT_PX, y=TOP_PX, width=FIELD_PX, height=FIELD_PX),
-        element("line", class_="half", x1=LEFT_PX, x2=RIGHT_PX, y1=middle_y, y2=middle_y),
-        element("line", class_="half", x1=middle_x, x2=middle_x, y1=TOP_PX, y2=BOTTOM_PX),
-        [element("text", name, x=x, y=BOTTOM_PX + 14, text_anchor=anchor) for name, x, anchor in below],
-        [
-            element("text", name, transform=f"translate({LEFT_PX - 8} {y}) rotate(-90)", text_anchor=anchor)
-            for name, y, anchor in beside
-        ],
-        *drawn,
-        class_="plane", viewBox=f"0 0 {SIDE_PX} {SIDE_PX}", role="img", aria_label=label,
-    )  # fmt: skip
+    return filled("plane.html", label=label, drawn=joined(*drawn))
 
 
 def x_px(valence: float) -> float:

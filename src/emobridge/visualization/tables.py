@@ -12,7 +12,7 @@ from emobridge.visualization.content import (
     others_of,
     speakers_of,
 )
-from emobridge.visualization.markup import Markup, element, joined
+from emobridge.visualization.markup import Markup, element, joined, table
 from emobridge.visualization.strips import line_sample, shares_bar, swatch, value_told
 
 NAMED_SHARE = 0.05  # smaller shares are in the bar alone
@@ -44,21 +44,13 @@ def warnings(result: Result) -> Markup:
 def summaries(result: Result, colours: dict[str, str]) -> Markup:
     """Return a table with a row for the whole recording and one for each speaker."""
     dimensions = list(result.summary.mean) or dimensions_of(result)
-    head = element(
-        "tr",
-        element("th", "who", scope="col"),
-        element("th", "judged", scope="col"),
-        element("th", "share of time", scope="col"),
-        [element("th", name, scope="col") for name in dimensions],
-    )
     places = {speaker: index for index, speaker in enumerate(speakers_of(result))}
     rows = [_summary_row(joined(WHOLE), result.summary, dimensions, colours)]
     for name, summary in result.speakers.items():
         sample = line_sample(places[name]) if name in places else Markup("")
         rows.append(_summary_row(joined(sample, element("bdi", name)), summary, dimensions, colours))
     caption = element("caption", "Shares of the judged time; mean ± standard deviation from 0 to 1")
-    table = element("table", caption, element("thead", head), element("tbody", rows), class_="summaries")
-    return element("div", table, class_="wide")
+    return table(["who", "judged", "share of time", *dimensions], rows, caption, class_="summaries")
 
 
 def _summary_row(name: Markup, summary: Summary, dimensions: Iterable[str], colours: dict[str, str]) -> Markup:
@@ -68,11 +60,7 @@ def _summary_row(name: Markup, summary: Summary, dimensions: Iterable[str], colo
         for category, share in shares
         if share >= NAMED_SHARE
     ]
-    told = (
-        joined(shares_bar(shares, colours), element("div", named, class_="named"))
-        if shares
-        else joined("nothing to judge")
-    )
+    bar = [shares_bar(shares, colours), element("div", named, class_="named")] if shares else ["nothing to judge"]
     figures = [
         element(
             "td",
@@ -82,7 +70,7 @@ def _summary_row(name: Markup, summary: Summary, dimensions: Iterable[str], colo
         for each in dimensions
     ]
     duration = element("td", clock(summary.duration_s), data_name="judged")
-    return element("tr", element("th", name, scope="row"), duration, element("td", told, class_="bar"), figures)
+    return element("tr", element("th", name, scope="row"), duration, element("td", bar, class_="bar"), figures)
 
 
 def turning_points(result: Result) -> Markup:
@@ -102,13 +90,8 @@ def turning_points(result: Result) -> Markup:
     ]
     if not rows:
         return Markup("")
-    head = element(
-        "tr", [element("th", name, scope="col") for name in ("time", "who", "dimension", "before → after", "words")]
-    )
-    table = element("table", element("thead", head), element("tbody", rows), class_="turns")
-    return element(
-        "section", element("h3", "Turning points"), element("div", table, class_="wide"), class_="turning-points"
-    )
+    turns = table(["time", "who", "dimension", "before → after", "words"], rows, class_="turns")
+    return element("section", element("h3", "Turning points"), turns, class_="turning-points")
 
 
 def transcript(result: Result, colours: dict[str, str]) -> Markup:

@@ -12,7 +12,6 @@ Design
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
@@ -26,24 +25,14 @@ CHANNELS = {"acoustic": "voice", "linguistic": "text"}  # what EmotionML calls t
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
-@dataclass(frozen=True)
-class _Vocabularies:
-    """Own name -> name in the document, which is an XML name token."""
-
-    categories: Mapping[str, str]
-    dimensions: Mapping[str, str]
-
-
 def render(results: Sequence[Result]) -> bytes:
     """Return one document for all results: numbers in full precision, times in milliseconds, texts on one line."""
-    vocabularies = _Vocabularies(
-        _tokens(name for result in results for segment in result.segments for name in _categories(segment)),
-        _tokens(name for result in results for name in dimensions_of(result)),
-    )
+    categories = _tokens(name for result in results for each in result.segments for name in _categories(each))
+    dimensions = _tokens(name for result in results for name in dimensions_of(result))
     # The names are written out, since ElementTree would otherwise invent prefixes for them.
     root = ET.Element("emotionml", {"version": "1.0", "xmlns": NAMESPACE, "xmlns:own": OWN_NAMESPACE})
     info = ET.SubElement(root, "info")
-    for kind, names in (("category", vocabularies.categories), ("dimension", vocabularies.dimensions)):
+    for kind, names in (("category", categories), ("dimension", dimensions)):
         if names:
             root.set(f"{kind}-set", f"#{kind}-names")
             root.append(_vocabulary(kind, names))
@@ -52,7 +41,7 @@ def render(results: Sequence[Result]) -> bytes:
         info.append(about)
         for segment in result.segments:
             if segment.dimensions or _categories(segment):
-                root.append(_emotion(segment, result.file, vocabularies))
+                root.append(_emotion(segment, result.file, categories, dimensions))
             else:
                 about.append(_segment(segment))
     ET.indent(root)
@@ -67,6 +56,7 @@ def _categories(segment: Segment) -> list[str]:
 
 
 def _tokens(names: Iterable[str]) -> dict[str, str]:
+    """Return each name as it stands in the document, where it is an XML name token."""
     found = list(dict.fromkeys(names))
     return dict(zip(found, unique(_NO_NAME.sub("_", name) or "_" for name in found), strict=True))
 
@@ -88,7 +78,7 @@ def _recording(result: Result) -> ET.Element:
     return about
 
 
-def _emotion(segment: Segment, file: str, vocabularies: _Vocabularies) -> ET.Element:
+def _emotion(segment: Segment, file: str, categories: Mapping[str, str], dimensions: Mapping[str, str]) -> ET.Element:
     start_ms, end_ms = round(segment.start_s * 1000), round(segment.end_s * 1000)
     channels = " ".join(CHANNELS[name] for name in segment.modalities)
     emotion = ET.Element(
@@ -104,9 +94,9 @@ def _emotion(segment: Segment, file: str, vocabularies: _Vocabularies) -> ET.Ele
     for name in _categories(segment):
         probability = segment.probabilities.get(name)
         sure = {} if probability is None else {"confidence": _number(min(1.0, probability))}
-        ET.SubElement(emotion, "category", {"name": vocabularies.categories[name], **sure})
+        ET.SubElement(emotion, "category", {"name": categories[name], **sure})
     for name, value in segment.dimensions.items():
-        ET.SubElement(emotion, "dimension", {"name": vocabularies.dimensions[name], "value": _number(min(1.0, value))})
+        ET.SubElement(emotion, "dimension", {"name": dimensions[name], "value": _number(min(1.0, value))})
     # Without a duration, as when text alone was judged, there is no stretch of the recording to point to.
     stretch = f"#t={start_ms / 1000:.3f},{end_ms / 1000:.3f}" if end_ms > start_ms else ""
     ET.SubElement(emotion, "reference", {"uri": _uri(file) + stretch})

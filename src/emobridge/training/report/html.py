@@ -7,7 +7,7 @@ from emobridge.training.evaluation.tables import Table
 from emobridge.training.report.sections import Report, Section, sections
 from emobridge.version import __version__
 from emobridge.visualization.document import document
-from emobridge.visualization.markup import Markup, element
+from emobridge.visualization.markup import Markup, element, table
 
 
 def page(report: Report) -> str:
@@ -44,10 +44,9 @@ def _section(number: int, part: Section) -> Markup:
     )
 
 
-def _table(table: Table) -> Markup:
-    head = element("tr", [element("th", cell, scope="col") for cell in table.header])
-    rows = [element("tr", element("th", row[0], scope="row"), _cells(row[1:])) for row in table.rows]
-    return element("div", element("table", element("thead", head), element("tbody", rows)), class_="wide")
+def _table(content: Table) -> Markup:
+    rows = [element("tr", element("th", row[0], scope="row"), _cells(row[1:])) for row in content.rows]
+    return table(content.header, rows)
 
 
 def _cells(row: Sequence[str]) -> list[Markup]:
