@@ -87,7 +87,7 @@ class Recogniser:
             return faster_whisper.WhisperModel(
                 str(path) if path.is_dir() else self.model, compute_type="auto", cpu_threads=self.threads or 0
             )
-        # What can go wrong with a hub, a network and a folder has no common base; all of it is told with its cause.
+        # What can go wrong with a hub, a network and a folder has no common base; each is reported with its cause.
         except Exception as error:
             raise self._unusable(str(error)) from error
 

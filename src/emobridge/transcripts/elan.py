@@ -47,7 +47,7 @@ class _RawTier:
 
 
 def read(path: Path) -> Transcript:
-    """Return the words of an ELAN file; which tiers they are read from is told in `tiers`.
+    """Return the words of an ELAN file; `tiers` tells which tiers hold them.
 
     Raises:
         TranscriptError: the file cannot be read as text, is no ELAN file or declares a document type, an annotation has

@@ -25,7 +25,7 @@ _REMEDY = "open it in Praat and save it as a text file"
 
 
 def read(path: Path) -> Transcript:
-    """Return the words of a TextGrid; which tiers they are read from is told in `tiers`. Point tiers are left aside.
+    """Return the words of a TextGrid; `tiers` tells which tiers hold them. Point tiers are left aside.
 
     Raises:
         TranscriptError: the file cannot be read as text or is no whole TextGrid, times run backwards, or it is not

@@ -1,4 +1,4 @@
-"""What pictures of a result show, before it is drawn: who speaks, what was judged, its trend, and values in words."""
+"""What pictures of a result show, before it is drawn: speakers, predictions and their trend, and values in words."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -35,8 +35,8 @@ def categories_of(result: Result) -> list[str]:
     return list(dict.fromkeys([*probable, *(each.category for each in result.segments if each.category is not None)]))
 
 
-def is_judged(segment: Segment) -> bool:
-    """Return whether the segment's estimate counts: it has one and does not abstain."""
+def is_predicted(segment: Segment) -> bool:
+    """Return whether the segment has a prediction that counts: it has one and does not abstain."""
     return segment.abstain is None and (segment.category is not None or bool(segment.dimensions))
 
 
@@ -63,7 +63,7 @@ def flags_of(segment: Segment) -> list[str]:
 def trend(segments: Sequence[Segment], dimension: str, duration_s: float) -> list[list[tuple[float, float]]]:
     """Return the running mean of one speaker's ``dimension``, weighted by time; nothing for few segments.
 
-    It is a list of runs of points (time_s, value), parted where nobody was judged for longer than the window.
+    It is a list of runs of points (time_s, value), parted where there is no prediction for longer than the window.
 
     Args:
         segments: of one speaker, in order of time.
@@ -73,7 +73,7 @@ def trend(segments: Sequence[Segment], dimension: str, duration_s: float) -> lis
     points = [
         ((each.start_s + each.end_s) / 2, each.end_s - each.start_s, each.dimensions[dimension])
         for each in segments
-        if is_judged(each) and dimension in each.dimensions
+        if is_predicted(each) and dimension in each.dimensions
     ]
     if len(points) < TREND_SEGMENTS:
         return []
@@ -109,5 +109,5 @@ def clock(time_s: float, tenths: bool = True) -> str:
     """Return seconds as people read them: ``1:02.5``, ``1:00:00.0``, or without tenths ``1:02``."""
     whole = round(time_s * 10) if tenths else round(time_s) * 10
     hours, minutes, seconds = whole // 36_000, whole // 600 % 60, whole % 600 / 10
-    told = f"{seconds:04.1f}" if tenths else f"{seconds:02.0f}"
-    return f"{hours}:{minutes:02}:{told}" if hours else f"{minutes}:{told}"
+    shown_s = f"{seconds:04.1f}" if tenths else f"{seconds:02.0f}"
+    return f"{hours}:{minutes:02}:{shown_s}" if hours else f"{minutes}:{shown_s}"

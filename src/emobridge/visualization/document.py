@@ -36,6 +36,6 @@ def _policy(style: str, script: str) -> str:
     digests = {
         name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in allowed.items()
     }
-    told = [f"{name} 'sha256-{digest}'" for name, digest in digests.items()]
+    directives = [f"{name} 'sha256-{digest}'" for name, digest in digests.items()]
     media = ["media-src data: blob:"] if script else []
-    return "; ".join(["default-src 'none'", *told, *media, "base-uri 'none'", "form-action 'none'"])
+    return "; ".join(["default-src 'none'", *directives, *media, "base-uri 'none'", "form-action 'none'"])

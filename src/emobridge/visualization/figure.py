@@ -1,4 +1,4 @@
-"""One figure of a result: who was heard how, when; the dimensions with their 90 % intervals; the valence-arousal plane.
+"""One figure of a result: emotions by speaker over time, dimensions with 90 % intervals, the valence-arousal plane.
 
 Design: matplotlib's own classes without pyplot, so that nothing is shared with other figures of the process and no
 window system is asked for. Colours, names and running means are those of the page.
@@ -18,7 +18,7 @@ from emobridge.visualization.content import (
     confidence,
     dimensions_of,
     is_crowded,
-    is_judged,
+    is_predicted,
     name_of,
     speaker_name,
     speakers_of,
@@ -99,21 +99,21 @@ def _figure(result: Result) -> "Figure":
 
 
 def _draw_lanes(axes: "Axes", result: Result, colours: dict[str, str]) -> None:
-    """Draw a row a speaker: a colour a category, opaque as it is sure, hatched where nothing was judged."""
+    """Draw a row a speaker: a colour a category, opaque as it is sure, hatched where there is no prediction."""
     speakers = speakers_of(result)
     to_rgba = load_extra("matplotlib.colors", "report").to_rgba
-    judged, fills, unjudged = [], [], []
+    predicted, fills, hatched = [], [], []
     for segment in result.segments:
         row = speakers.index(segment.speaker)
         box = (segment.start_s, segment.end_s, row - LANE_SHARE / 2, row + LANE_SHARE / 2)
-        if is_judged(segment) and segment.category is not None:
-            judged.append(box)
+        if is_predicted(segment) and segment.category is not None:
+            predicted.append(box)
             fills.append(to_rgba(colours[segment.category], opacity(confidence(segment))))
         else:
-            unjudged.append(box)
+            hatched.append(box)
     edge = 0.0 if is_crowded(result) else 1.0
-    _draw_boxes(axes, judged, facecolors=fills, edgecolors="white", linewidths=edge)
-    _draw_boxes(axes, unjudged, **HATCH)
+    _draw_boxes(axes, predicted, facecolors=fills, edgecolors="white", linewidths=edge)
+    _draw_boxes(axes, hatched, **HATCH)
     axes.set_yticks(range(len(speakers)), [speaker_name(speaker) for speaker in speakers])
     axes.set_ylim(len(speakers) - 0.5, -0.5)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -122,7 +122,7 @@ def _draw_lanes(axes: "Axes", result: Result, colours: dict[str, str]) -> None:
 def _draw_curve(axes: "Axes", result: Result, dimension: str) -> None:
     for index, speaker in enumerate(speakers_of(result)):
         colour, line = LINES[index % len(LINES)]
-        spoken = [each for each in result.segments if each.speaker == speaker and is_judged(each)]
+        spoken = [each for each in result.segments if each.speaker == speaker and is_predicted(each)]
         held = [each for each in spoken if dimension in each.dimensions]
         mean = trend(held, dimension, result.duration_s)
         levels = [each.dimensions[dimension] for each in held]

@@ -29,10 +29,10 @@ def element(name: str, /, *children: str | Iterable[str], **attributes: str | fl
         attributes: an underscore at the end is dropped (``class_``), others become hyphens; None and False are left
             out, True is an attribute without a value.
     """
-    told = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
+    written = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
     if name in _EMPTY:
-        return Markup(f"<{name}{told}>")
-    return Markup(f"<{name}{told}>{joined(*children)}</{name}>")
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{joined(*children)}</{name}>")
 
 
 def joined(*children: str | Iterable[str]) -> Markup:
@@ -50,8 +50,8 @@ def table(head: Iterable[str], rows: Iterable[Markup], caption: str = "", class_
 
 def trusted(name: str, content: str, /, **attributes: str) -> Markup:
     """Return an element whose ``content`` comes from this package and is kept as it is: a style or a script."""
-    told = "".join(_attribute(key, value) for key, value in attributes.items())
-    return Markup(f"<{name}{told}>{content}</{name}>")
+    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    return Markup(f"<{name}{written}>{content}</{name}>")
 
 
 def packaged(name: str) -> str:
@@ -70,8 +70,8 @@ def filled(name: str, /, **values: str | Iterable[str]) -> Markup:
 
 def data_element(values: Any, identifier: str) -> Markup:
     """Return ``values`` as JSON in a script element that is never run; no text in it can end the element."""
-    told = json.dumps(values, allow_nan=False, separators=(",", ":"))
-    escaped = told.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    written = json.dumps(values, allow_nan=False, separators=(",", ":"))
+    escaped = written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return trusted("script", escaped, type="application/json", id=identifier)
 
 
@@ -80,5 +80,5 @@ def _attribute(name: str, value: str | float | bool | None) -> str:
         return ""
     if value is True:
         return f" {name}"
-    told = value if isinstance(value, str) else f"{value:.6g}"
-    return f' {name}="{html.escape(told)}"'
+    written = value if isinstance(value, str) else f"{value:.6g}"
+    return f' {name}="{html.escape(written)}"'

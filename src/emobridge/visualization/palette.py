@@ -1,8 +1,8 @@
-"""One colour a category, the same in every picture, told apart by colour-blind eyes and on light and dark ground.
+"""One colour for each category, the same in every picture, safe for colour-blind readers and on any ground.
 
 The nine were found by a search over hues that suit their names: any two are at least 20 apart (the Euclidean distance
 in CIELAB) as seen with normal sight, protanopia, deuteranopia and tritanopia (the matrices of Machado et al., 2009, at
-full severity). Colour never tells alone: every picture also names the category in words.
+full severity). Colour is never the only sign: every picture also names the category in words.
 """
 
 from collections.abc import Iterable

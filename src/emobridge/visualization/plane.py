@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from emobridge.results import Result, Segment, Summary
 from emobridge.utils.extras import load_extra
-from emobridge.visualization.content import confidence, is_crowded, is_judged, speaker_name, speakers_of
+from emobridge.visualization.content import confidence, is_crowded, is_predicted, speaker_name, speakers_of
 from emobridge.visualization.markup import Markup, element, filled, joined
 from emobridge.visualization.palette import COLOURS, opacity
-from emobridge.visualization.strips import told
+from emobridge.visualization.strips import described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,13 +35,13 @@ def y_px(arousal: float) -> float:
 
 
 def plane_of(result: Result, colours: dict[str, str]) -> Markup:
-    """Return the plane of a recording: a mark a judged segment, each speaker's mean and spread, room for a playhead."""
+    """Return the plane of a recording: each segment, each speaker's mean and spread, room for a playhead."""
     size = "-small" if is_crowded(result) else ""
     speakers = speakers_of(result)
     points = [
         element(
             "use",
-            element("title", told(segment)),
+            element("title", described(segment)),
             href=f"#mark-{speakers.index(segment.speaker) % len(MARKS)}{size}",
             fill=_colour(segment, colours),
             fill_opacity=round(opacity(confidence(segment)), 3),
@@ -57,7 +57,7 @@ def plane_of(result: Result, colours: dict[str, str]) -> Markup:
 
 
 def draw_plane(axes: "Axes", result: Result, colours: dict[str, str]) -> None:
-    """Draw the plane of a recording by matplotlib: a mark a judged segment, and each speaker's mean."""
+    """Draw the plane of a recording by matplotlib: each segment, and each speaker's mean."""
     to_rgba = load_extra("matplotlib.colors", "report").to_rgba
     for index, speaker in enumerate(speakers_of(result)):
         held = [each for each in result.segments if each.speaker == speaker and _is_placed(each)]
@@ -79,7 +79,7 @@ def draw_plane(axes: "Axes", result: Result, colours: dict[str, str]) -> None:
 
 
 def _is_placed(segment: Segment) -> bool:
-    return is_judged(segment) and set(AXES) <= segment.dimensions.keys()
+    return is_predicted(segment) and set(AXES) <= segment.dimensions.keys()
 
 
 def _colour(segment: Segment, colours: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from emobridge.visualization.content import (
     dimensions_of,
     flags_of,
     is_crowded,
-    is_judged,
+    is_predicted,
     others_of,
     speaker_name,
     speakers_of,
@@ -138,7 +138,7 @@ def shares_bar(shares: Iterable[tuple[str, float]], colours: dict[str, str]) -> 
     return element("svg", parts, class_="shares", width="100%", height="16", aria_hidden="true")
 
 
-def told(segment: Segment) -> str:
+def described(segment: Segment) -> str:
     """Return everything about a segment but its words, on a few lines."""
     lines = [f"{clock(segment.start_s)} to {clock(segment.end_s)}, {speaker_name(segment.speaker)}"]
     if segment.abstain is not None:
@@ -146,12 +146,12 @@ def told(segment: Segment) -> str:
     elif segment.category is not None:
         lines.append(f"{segment.category} {confidence(segment):.0%}")
         lines += [f"may also be {', '.join(others_of(segment))} (90 %)"] if others_of(segment) else []
-        lines += [", ".join(f"{name} {value_told(segment, name)}" for name in segment.dimensions)]
+        lines += [", ".join(f"{name} {value_with_interval(segment, name)}" for name in segment.dimensions)]
     lines += [f"flags: {', '.join(flags_of(segment))}"] if flags_of(segment) else []
     return "\n".join(lines)
 
 
-def value_told(segment: Segment, dimension: str) -> str:
+def value_with_interval(segment: Segment, dimension: str) -> str:
     """Return a dimension's value with its 90 % interval, where it has one."""
     value = f"{segment.dimensions[dimension]:.2f}"
     if dimension not in segment.intervals:
@@ -170,7 +170,7 @@ def _block(index: int, segment: Segment, duration_s: float, colours: dict[str, s
     flagged = element("rect", class_="flag", y="85%", width="100%", height="15%") if flags_of(segment) else ""
     return element(
         "svg",
-        element("title", told(segment)),
+        element("title", described(segment)),
         element("rect", class_="body", width="100%", height="100%", **fill),
         flagged,
         element("text", label, x="6", y="17"),
@@ -195,7 +195,7 @@ def _waveform(sound: Sound) -> Markup:
 def _curve(result: Result, dimension: str) -> Markup:
     drawn: list[Markup] = []
     for index, speaker in enumerate(speakers_of(result)):
-        spoken = [each for each in result.segments if each.speaker == speaker and is_judged(each)]
+        spoken = [each for each in result.segments if each.speaker == speaker and is_predicted(each)]
         held = [each for each in spoken if dimension in each.dimensions]
         mean = trend(held, dimension, result.duration_s)
         style = _style(index)

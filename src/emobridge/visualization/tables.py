@@ -8,29 +8,29 @@ from emobridge.visualization.content import (
     confidence,
     dimensions_of,
     flags_of,
-    is_judged,
+    is_predicted,
     others_of,
     speakers_of,
 )
 from emobridge.visualization.markup import Markup, element, joined, table
-from emobridge.visualization.strips import line_sample, shares_bar, swatch, value_told
+from emobridge.visualization.strips import line_sample, shares_bar, swatch, value_with_interval
 
 NAMED_SHARE = 0.05  # smaller shares are in the bar alone
 WHOLE = "whole recording"
 
 
 def facts(result: Result) -> Markup:
-    """Return how long the recording is, who speaks, and how much of it was judged."""
-    judged = sum(is_judged(segment) for segment in result.segments)
+    """Return how long the recording is, who speaks, and how much of it has a prediction."""
+    predicted = sum(is_predicted(segment) for segment in result.segments)
     known = [speaker for speaker in speakers_of(result) if speaker is not None]
     speakers = f"{len(known)} speaker{'s' * (len(known) != 1)}" if known else "speakers not known"
-    told = [
+    parts = [
         clock(result.duration_s),
         speakers,
-        f"{len(result.segments)} segments, {judged} judged",
+        f"{len(result.segments)} segments, {predicted} judged",
         f"model {result.model.get('name', '?')} {result.model.get('version', '')}".rstrip(),
     ]
-    return element("p", " · ".join(told), class_="facts")
+    return element("p", " · ".join(parts), class_="facts")
 
 
 def warnings(result: Result) -> Markup:
@@ -111,12 +111,12 @@ def _line(index: int, segment: Segment, place: int, colours: dict[str, str]) -> 
         words,
         _remarks(segment),
         data_segment=str(index),
-        class_=None if is_judged(segment) else "unjudged",
+        class_=None if is_predicted(segment) else "unjudged",
     )
 
 
 def _words(segment: Segment) -> Markup | str:
-    """Return the text, each word with its time where that is known, so that the one which is heard can be marked."""
+    """Return the text, each word with its time where that is known, so that the one that is played can be marked."""
     if not segment.words:
         return segment.text or ""
     return joined(
@@ -141,12 +141,12 @@ def _verdict(segment: Segment, colours: dict[str, str]) -> Markup:
 
 
 def _remarks(segment: Segment) -> Markup:
-    if not is_judged(segment):
+    if not is_predicted(segment):
         return Markup("")
-    dimensions = ", ".join(f"{name} {value_told(segment, name)}" for name in segment.dimensions)
+    dimensions = ", ".join(f"{name} {value_with_interval(segment, name)}" for name in segment.dimensions)
     flags = [element("mark", flag) for flag in flags_of(segment)]
-    heard = "" if len(segment.modalities) != 1 else f"{segment.modalities[0]} only"
-    parts = [part for part in (dimensions, heard) if part]
+    modality = "" if len(segment.modalities) != 1 else f"{segment.modalities[0]} only"
+    parts = [part for part in (dimensions, modality) if part]
     return element("p", " · ".join(parts), [joined(" ", flag) for flag in flags], class_="remarks")
 
 

@@ -48,10 +48,10 @@ def _database(audformat: ModuleType, results: Sequence[Result]) -> Any:
     columns, rows = table(results)
     values = [name for name in columns if name not in INDEX]
     categories = [name.removeprefix("prob_") for name in values if name.startswith("prob_")]
-    judged = [row["category"] for row in rows if row["category"] is not None]
+    predicted = [row["category"] for row in rows if row["category"] is not None]
     for name in values:
         kind = "float" if is_number(name) else "str"
-        labels = list(dict.fromkeys([*categories, *judged])) if name == "category" else []
+        labels = list(dict.fromkeys([*categories, *predicted])) if name == "category" else []
         database.schemes[name] = audformat.Scheme(kind, labels=labels or None)
     _add_files(audformat, database, results)
     for number, layer in enumerate(_layers(rows), start=1):

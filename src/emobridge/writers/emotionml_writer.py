@@ -1,4 +1,4 @@
-"""EmotionML 1.0 (W3C Recommendation, 2014): an ``<emotion>`` for each judged segment, of several recordings if need be.
+"""EmotionML 1.0 (W3C Recommendation, 2014): an ``<emotion>`` for each predicted segment of all recordings.
 
 Design
 - The vocabularies of categories and dimensions are declared in the document itself, from what the results hold.
@@ -97,7 +97,7 @@ def _emotion(segment: Segment, file: str, categories: Mapping[str, str], dimensi
         ET.SubElement(emotion, "category", {"name": categories[name], **sure})
     for name, value in segment.dimensions.items():
         ET.SubElement(emotion, "dimension", {"name": dimensions[name], "value": _number(min(1.0, value))})
-    # Without a duration, as when text alone was judged, there is no stretch of the recording to point to.
+    # Without a duration, as when text alone was given, there is no stretch of the recording to point to.
     stretch = f"#t={start_ms / 1000:.3f},{end_ms / 1000:.3f}" if end_ms > start_ms else ""
     ET.SubElement(emotion, "reference", {"uri": _uri(file) + stretch})
     return emotion

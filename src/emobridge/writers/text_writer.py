@@ -9,7 +9,7 @@ from emobridge.writers.tracks import caution
 
 WIDTH = 80
 BAR_CELLS = 8
-HEARD = {(): "-", ("acoustic",): "sound", ("linguistic",): "words"}
+SOURCES = {(): "-", ("acoustic",): "sound", ("linguistic",): "words"}
 
 
 def render(results: Sequence[Result]) -> bytes:
@@ -26,7 +26,7 @@ def _block(result: Result) -> str:
     lines = [*_wrap(title, ""), "", f"{'time':<{indent}}{'emotion':<25}{headings}  from"]
     for time, segment in zip(times, result.segments, strict=True):
         numbers = "".join(_number(segment.dimensions.get(name), len(name) + 1) for name in dimensions)
-        lines.append(f"{time:<{indent}}{_emotion(segment):<25}{numbers}  {HEARD.get(segment.modalities, 'both')}")
+        lines.append(f"{time:<{indent}}{_emotion(segment):<25}{numbers}  {SOURCES.get(segment.modalities, 'both')}")
         lines += _remarks(segment, " " * indent)
     lines += ["", *summary_lines("all", result.summary)]
     for name, summary in result.speakers.items():
@@ -55,16 +55,16 @@ def _remarks(segment: Segment, indent: str) -> list[str]:
         lines += _wrap((f"{segment.speaker}: " if segment.speaker else "") + f'"{segment.text}"', indent)
     if others := others_of(segment):
         lines += _wrap(f"or {', '.join(others)}", indent)
-    if told := caution(segment):
-        lines += _wrap(f"({told})", indent)
+    if warning := caution(segment):
+        lines += _wrap(f"({warning})", indent)
     return lines
 
 
 def segment_line(segment: Segment) -> str:
     """Return a segment in one line: its time, category, dimensions, and why to be careful."""
     numbers = "".join(f"  {name} {value:.2f}" for name, value in segment.dimensions.items())
-    told = f"  ({caution(segment)})" if caution(segment) else ""
-    return f"{clock(segment.start_s)}-{clock(segment.end_s)}  {_emotion(segment):<25}{numbers}{told}".rstrip()
+    warning = f"  ({caution(segment)})" if caution(segment) else ""
+    return f"{clock(segment.start_s)}-{clock(segment.end_s)}  {_emotion(segment):<25}{numbers}{warning}".rstrip()
 
 
 def summary_lines(name: str, summary: Summary) -> list[str]:
@@ -72,8 +72,8 @@ def summary_lines(name: str, summary: Summary) -> list[str]:
     if not (summary.shares or summary.mean):
         return _wrap(f"{name}: nothing to judge", "")
     shares = sorted(summary.shares.items(), key=lambda share: -share[1])
-    told = ", ".join(f"{category} {share:.0%}" for category, share in shares if share >= 0.05)
-    lines = _wrap(f"{name}, {summary.duration_s:.1f} s: {told}", "")
+    listed = ", ".join(f"{category} {share:.0%}" for category, share in shares if share >= 0.05)
+    lines = _wrap(f"{name}, {summary.duration_s:.1f} s: {listed}", "")
     return lines + _wrap(_means(summary.mean, summary.spread), "  ")
 
 

@@ -60,7 +60,7 @@ def place(result: Result, ticks_per_s: int) -> list[Placed]:
     """Return the segments in ticks, in order of time; each lasts one tick at least.
 
     Raises:
-        OutputError: a segment has no duration, as when text alone was judged.
+        OutputError: a segment has no duration, as when text alone was given.
     """
     placed = []
     for segment in result.segments:
@@ -149,7 +149,7 @@ def clock(time_ms: int, point: str) -> str:
 
 
 def _category(segment: Segment) -> str:
-    """Return the category alone where it can be used, so that counting labels counts judgements."""
+    """Return the category alone where it can be used, so that counting labels counts predictions."""
     if segment.abstain is None:
         return one_line(segment.category or "")
     return one_line(f"{segment.category or ''} (abstains: {segment.abstain})")

@@ -15,7 +15,7 @@ import soundfile
 from emobridge.results import Result, Segment, Summary
 from emobridge.visualization import page as page_module
 from emobridge.visualization.page import page
-from emobridge.visualization.strips import told
+from emobridge.visualization.strips import described
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"' style='x' <!-- ]]> \u2028 $& `${1}` &lt;"
 VOID = {"meta", "input", "br"}
@@ -103,7 +103,7 @@ def test_the_time_line_has_a_lane_a_speaker_with_a_block_a_segment_in_its_place(
             start, width = (float((block.attributes[name] or "").rstrip("%")) / 100 for name in ("x", "width"))
             assert start * call.duration_s == pytest.approx(segment.start_s, abs=1e-4)
             assert width * call.duration_s == pytest.approx(segment.end_s - segment.start_s, abs=1e-4)
-            assert block.all("title")[0].text == told(segment)
+            assert block.all("title")[0].text == described(segment)
 
 
 def test_what_abstains_is_hatched_and_what_is_surer_is_more_opaque(call: Result) -> None:

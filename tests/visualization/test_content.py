@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emobridge.results import Result, Segment, Summary
-from emobridge.visualization.content import clock, is_judged, name_of, speakers_of, tick_times, trend
+from emobridge.visualization.content import clock, is_predicted, name_of, speakers_of, tick_times, trend
 
 
 def test_speakers_come_in_the_order_of_the_summaries_and_unknown_ones_last(call: Result) -> None:
@@ -20,7 +20,7 @@ def test_speakers_come_in_the_order_of_the_summaries_and_unknown_ones_last(call:
 
 
 def test_what_abstains_is_not_judged_even_with_an_estimate(call: Result) -> None:
-    assert [is_judged(segment) for segment in call.segments] == [True, True, False, False]
+    assert [is_predicted(segment) for segment in call.segments] == [True, True, False, False]
 
 
 def levels(values: list[float], gap_at: int | None = None) -> list[Segment]:
