@@ -1,7 +1,7 @@
 """Everything that a table or a plot says, as plain values: what accuracy.json holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,18 @@ def entries(
 
 def _as_judged(predictions: Predictions, task: Task, truth: str) -> Predictions:
     chosen = predictions.by_label() if truth == LABEL else predictions
-    return chosen.in_view(task.target) if task.left_out else chosen
+    chosen = chosen.in_view(task.target) if task.left_out else chosen
+    return _of_what_is_there(chosen) if chosen.variants[0] == MAJORITY else chosen
+
+
+def _of_what_is_there(guess: Predictions) -> Predictions:
+    """Return a majority guess that names no category which a corpus does not have.
+
+    Of K categories that are there it recalls one, so that its mean recall is 1 / K: chance.
+    """
+    shares = guess.probabilities * np.asarray(guess.truth).any(axis=0)
+    sums = shares.sum(axis=1, keepdims=True)
+    return replace(guess, probabilities=np.where(sums > 0, shares / np.where(sums > 0, sums, 1.0), guess.probabilities))
 
 
 def _counts(predictions: Predictions) -> dict[str, Any]:
