@@ -7,7 +7,7 @@ EmobridgeError
 ├── BundleError        a model directory that is missing, damaged or of another format version
 ├── CorpusError        a corpus folder, table or fold file that does not hold what it should
 ├── RecipeError        a recipe with an unknown key or a value out of range
-├── ResultError        a file of results that cannot be read
+├── ResultError        a file that emobridge wrote and cannot be read
 ├── OutputError        a result that cannot be written where it was asked for
 ├── SettingsError      a setting of the service that is unknown, or out of range, or that contradicts another
 └── MissingExtraError  an optional part of emobridge that is not installed
@@ -62,7 +62,7 @@ class RecipeError(EmobridgeError):
 
 
 class ResultError(EmobridgeError):
-    """A file of results that cannot be read."""
+    """A file that emobridge wrote, results or the record of a run, that cannot be read."""
 
 
 class OutputError(EmobridgeError):

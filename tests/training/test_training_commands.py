@@ -206,7 +206,7 @@ def test_two_systems_are_compared_and_a_run_is_reported_again(run: Command, reci
         (("report", "."), "predictions.parquet' does not exist"),
         (("crossvalidate", "RECIPE", "--out", "OUT", "--leave-corpus-out"), "two corpora with sound are needed"),
         (("evaluate", "gone", "RECIPE", "--out", "OUT"), "model 'gone'"),
-        (("export", "gone", "--out", "OUT"), "run.json cannot be read"),
+        (("export", "gone", "--out", "OUT"), "run.json' cannot be read"),
         (("train", "RECIPE", "--out", "OUT", "--allow-leak", "speakr"), "leak 'speakr'; valid: speaker, dialogue"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emobridge.errors import CorpusError, OutputError
+from emobridge.errors import OutputError, ResultError
 from emobridge.utils.files import make_folder, read_json, write_json
 
 plain = st.recursive(
@@ -36,7 +36,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(CorpusError, match=r"a\.json cannot be read") as caught:
+    with pytest.raises(ResultError, match=r"a\.json' cannot be read") as caught:
         read_json(tmp_path / "a.json")
     assert "\n" not in str(caught.value)
 

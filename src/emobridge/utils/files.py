@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from emobridge.errors import CorpusError, OutputError
+from emobridge.errors import OutputError, ResultError
 
 
 def make_folder(path: Path) -> Path:
@@ -63,9 +63,10 @@ def read_json(path: Path) -> Any:
     """Return what `write_json` wrote.
 
     Raises:
-        CorpusError: the file is missing or no JSON.
+        ResultError: the file is missing or no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{path} cannot be read: {error}", "a file that training wrote", "train again") from error
+        remedy = "delete it, and run again what wrote it"
+        raise ResultError(f"'{path}' cannot be read ({error})", "a JSON file that emobridge wrote", remedy) from error

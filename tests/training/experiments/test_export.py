@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 import emobridge
 from emobridge.audio.load import load_audio
 from emobridge.encoders.base import TokenVectors
-from emobridge.errors import CorpusError, OutputError
+from emobridge.errors import CorpusError, OutputError, ResultError
 from emobridge.features.functionals import FunctionalsSettings
 from emobridge.inference.bundle import BundleConfig
 from emobridge.inference.runtime import Runtime
@@ -210,7 +210,7 @@ def test_a_folder_that_is_no_bundle_is_left_alone(toy_run: Any, tmp_path: Path) 
 
 def test_what_is_no_finished_fold_is_refused(toy_run: Any, tmp_path: Path) -> None:
     for folder in (tmp_path / "gone", toy_run.folder):
-        with pytest.raises(CorpusError, match=r"run\.json cannot be read"):
+        with pytest.raises(ResultError, match=r"run\.json' cannot be read"):
             export(folder, tmp_path / "out")
     shutil.copytree(toy_run.folder / "toy" / "fold-1", tmp_path / "run")
     (tmp_path / "run" / "predictions.parquet").unlink()

@@ -61,7 +61,7 @@ def export(run: Path, out: Path) -> Bundle:
         out: the bundle's folder; made or, if it holds a bundle, replaced as a whole.
 
     Raises:
-        CorpusError: ``run`` is not the folder of a finished fold.
+        ResultError: ``run`` is not the folder of a finished fold.
         OutputError: ``out`` holds something that is not a bundle.
     """
     record = read_json(run / RUN)

@@ -54,7 +54,7 @@ def read_facts(folder: Path) -> Facts:
     A crossvalidation of an older version, and a single training, say less: their trainings' own records.
 
     Raises:
-        CorpusError: a record cannot be read.
+        ResultError: a record cannot be read.
     """
     trainings = folder.parent if folder.name == CORPORA_LEFT_OUT else folder
     paths = sorted(path for path in trainings.rglob(RUN) if "start" not in path.relative_to(trainings).parts)

@@ -18,7 +18,7 @@ from torch import nn
 from emobridge.encoders.hub.acceleration.onnx_graphs import KeptGraph, machine
 from emobridge.encoders.hub.acceleration.optimize import streamline
 from emobridge.encoders.hub.checkpoints import computes_in_half
-from emobridge.errors import CorpusError, RecipeError, nearest
+from emobridge.errors import RecipeError, ResultError, nearest
 from emobridge.utils.cache import cache_folder
 from emobridge.utils.files import make_folder, read_json, write_json
 
@@ -91,7 +91,7 @@ def kept_speeds(of: str, measure: Callable[[], dict[str, float]]) -> dict[str, f
     path = cache_folder() / f"speeds-{of}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
     try:
         speeds: dict[str, float] = read_json(path)
-    except CorpusError:
+    except ResultError:
         speeds = measure()
         write_json(make_folder(path.parent) / path.name, speeds)
         told = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
