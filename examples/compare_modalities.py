@@ -4,7 +4,7 @@ import emobridge
 
 recording = emobridge.sample()
 words = recording.with_suffix(".txt")
-model = emobridge.load(view="four")
+model = emobridge.load(categories="four")
 
 for name, result in {
     "sound": model.predict(recording),

@@ -17,12 +17,18 @@ def run(code: str) -> str:
 
 def test_the_front_door_offers_exactly_these_names() -> None:
     assert set(emobridge.__all__) == {
-        "Result", "Segment", "__version__", "evaluate", "load", "read_corpus", "sample", "train",
+        "EmobridgeError", "Predictor", "Result", "Segment", "Span", "Stream", "Summary", "Transcript", "Turn",
+        "TurningPoint", "Word", "__version__", "evaluate", "load", "read_corpus", "sample", "train",
     }  # fmt: skip
     assert emobridge.__version__ == __version__
     public = {name for name in vars(emobridge) if not name.startswith("_")}
     submodules = {name.removeprefix("emobridge.").partition(".")[0] for name in sys.modules if "emobridge." in name}
-    assert public - submodules - {"Any", "Path", "TYPE_CHECKING"} <= set(emobridge.__all__)
+    assert public - submodules - {"Any", "Path", "TYPE_CHECKING", "importlib"} <= set(emobridge.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(set(emobridge.__all__) - {"__version__"}))
+def test_every_name_of_the_front_door_is_there(name: str) -> None:
+    assert getattr(emobridge, name).__name__ == name
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

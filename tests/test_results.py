@@ -1,13 +1,14 @@
 """Laws of results: plain values there and back are the identity; rows hold every segment."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emobridge.errors import OutputError
+from emobridge.errors import MissingExtraError, OutputError
 from emobridge.results import Result, Segment, Summary, TurningPoint, Word
 
 shares = st.floats(0, 1)
@@ -97,6 +98,12 @@ def test_a_data_frame_is_the_rows() -> None:
     assert list(frame.columns) == list(result.to_rows()[0])
     assert frame["prob_angry"].tolist()[0] == 1.0
     assert frame["prob_angry"].isna().tolist() == [False, True]
+
+
+def test_a_table_without_pandas_names_a_small_extra(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'emobridge\[dataframe\]'"):
+        result.to_dataframe()
 
 
 def test_saving_goes_by_the_extension(tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ NEUTRAL, NEUTRAL_SHARE = "neutral", 0.75
 NOTE = (
     "Before each clip its speaker's other clips are heard, as turns that are known; the clip itself is what counts. "
     "*Of its own mood*: a speaker who has been in the mood of the clip all along, whose mean is that mood. Difference: "
-    "to the clip alone, which `--relative` does not change. Confidence = mean probability of the category that is "
-    "said; where it follows accuracy, it is honest."
+    "to the clip alone, which `--normalize-speakers` does not change. Confidence = mean probability of the category "
+    "that is said; where it follows accuracy, it is honest."
 )
 
 
@@ -96,7 +96,7 @@ def hear(predictor: Predictor, clips: Clips, index: int, past: Past, generator: 
         turns.append(Turn(start_s, start_s + len(sound) / SAMPLE_RATE_HZ, "speaker"))
         pieces += [sound, pause]
         start_s += (len(sound) + len(pause)) / SAMPLE_RATE_HZ
-    result = predictor.predict((np.concatenate(pieces), SAMPLE_RATE_HZ), speakers=turns, relative=True)
+    result = predictor.predict((np.concatenate(pieces), SAMPLE_RATE_HZ), speakers=turns, normalize_speakers=True)
     return replace(
         result, segments=tuple(segment for segment in result.segments if segment.start_s >= turns[-1].start_s - 1e-6)
     )

@@ -3,9 +3,12 @@
 Importing this imports next to nothing, neither numpy nor onnxruntime nor torch; each comes when it is first needed.
 """
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobridge.utils.deprecation import renamed_keywords as _renamed_keywords
+from emobridge.utils.extras import load_extra as _load_extra
 from emobridge.utils.extras import register as _register
 from emobridge.version import __version__
 
@@ -14,13 +17,49 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from emobridge.diarization import Turn
+    from emobridge.errors import EmobridgeError
     from emobridge.inference.predictor import Predictor
-    from emobridge.results import Result, Segment
+    from emobridge.inference.streaming import Stream
+    from emobridge.results import Result, Segment, Summary, TurningPoint, Word
+    from emobridge.transcripts import Span, Transcript
 
-__all__ = ["Result", "Segment", "__version__", "evaluate", "load", "read_corpus", "sample", "train"]
+__all__ = [
+    "EmobridgeError",
+    "Predictor",
+    "Result",
+    "Segment",
+    "Span",
+    "Stream",
+    "Summary",
+    "Transcript",
+    "Turn",
+    "TurningPoint",
+    "Word",
+    "__version__",
+    "evaluate",
+    "load",
+    "read_corpus",
+    "sample",
+    "train",
+]
 
-# The learning wing, which the extra [train] brings, stands behind these names.
-_LEARNING = {
+_MODULES = {
+    "EmobridgeError": "emobridge.errors",
+    "Predictor": "emobridge.inference.predictor",
+    "Result": "emobridge.results",
+    "Segment": "emobridge.results",
+    "Span": "emobridge.transcripts",
+    "Stream": "emobridge.inference.streaming",
+    "Summary": "emobridge.results",
+    "Transcript": "emobridge.transcripts",
+    "Turn": "emobridge.diarization",
+    "TurningPoint": "emobridge.results",
+    "Word": "emobridge.results",
+}
+
+# These need the extra [train].
+_TRAINING = {
     "read_corpus": "emobridge.training.corpora",
     "train": "emobridge.training.experiments.train_fold",
     "evaluate": "emobridge.training.experiments.evaluate",
@@ -44,9 +83,10 @@ _register("write", _write)
 _register("plot", _plot)
 
 
+@_renamed_keywords(view="categories")
 def load(
     model: str | Path | None = None,
-    view: str | None = None,
+    categories: str | None = None,
     threads: int | None = None,
     precision: str | None = None,
 ) -> "Predictor":
@@ -54,19 +94,19 @@ def load(
 
     Args:
         model: a model directory; None is the model that comes with emobridge.
-        view: name of one of the model's category views, such as ``four``; None is all its categories.
+        categories: name of one of the model's sets of categories, such as ``four``; None is all of them.
         threads: processor threads; None is one a core.
         precision: of a model that names public encoders, in which these compute: ``auto``, ``float32``, ``bfloat16`` or
             ``int8``; None: as it was trained.
 
     Raises:
         BundleError: the directory holds no model, or a damaged one.
-        LabelError: the model has no such view.
+        LabelError: the model has no such set.
     """
     from emobridge.inference.bundle import load_bundle
     from emobridge.inference.predictor import Predictor
 
-    return Predictor(load_bundle(model), view, threads, precision)
+    return Predictor(load_bundle(model), categories, threads, precision)
 
 
 def sample() -> Path:
@@ -75,12 +115,8 @@ def sample() -> Path:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Result", "Segment"):
-        from emobridge import results
-
-        return getattr(results, name)
-    if name not in _LEARNING:
-        raise AttributeError(f"module 'emobridge' has no attribute '{name}'")
-    from emobridge.utils.extras import load_extra
-
-    return getattr(load_extra(_LEARNING[name], "train"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    if name in _TRAINING:
+        return getattr(_load_extra(_TRAINING[name], "train"), name)
+    raise AttributeError(f"module 'emobridge' has no attribute '{name}'")

@@ -184,7 +184,7 @@ class Result:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        frame: pandas.DataFrame = load_extra("pandas", "train").DataFrame(self.to_rows())
+        frame: pandas.DataFrame = load_extra("pandas", "dataframe").DataFrame(self.to_rows())
         return frame
 
     def save(self, path: str | Path) -> None:

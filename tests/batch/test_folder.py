@@ -21,7 +21,7 @@ import soundfile
 import emobridge
 from emobridge.batch import folder
 from emobridge.batch.folder import place_results, run_folder
-from emobridge.batch.options import Options, open_judge
+from emobridge.batch.options import PredictOptions, open_judge
 from emobridge.batch.processes import Failure, Task
 from emobridge.batch.recordings import Recording, recordings
 from emobridge.errors import OutputError
@@ -178,7 +178,7 @@ def judged_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs judge in this process and note here what they judge."""
     noted: list[str] = []
 
-    def judge_all(tasks: list[Task], options: Options, jobs: int, progress: Callable) -> Iterator[tuple]:
+    def judge_all(tasks: list[Task], options: PredictOptions, jobs: int, progress: Callable) -> Iterator[tuple]:
         judge = open_judge(options)
         for task in tasks:
             noted.append(task.recording.place.as_posix())
@@ -220,7 +220,7 @@ def go(toy_bundle: Path, tmp_path: Path, judged_here: list[str]) -> Callable[...
     ) -> list[str]:
         judged_here.clear()
         with recordings([str(folder)], None, transcript, None) as found:
-            run_folder(found, tmp_path / "out", extensions, Options(toy_bundle), settings, 1, restart)
+            run_folder(found, tmp_path / "out", extensions, PredictOptions(toy_bundle), settings, 1, restart)
         return list(judged_here)
 
     return go
@@ -304,7 +304,7 @@ def test_another_model_or_option_is_refused_unless_all_starts_again(
     assert go(small, settings={"channel": 1}, restart=True) == ["a.wav", "b.wav", "sub/c.wav"]
     other = build_toy_bundle(tmp_path / "other", ("acoustic",))
     with pytest.raises(OutputError, match=r"started with model \w+ and channel 1, not with model \w+ and channel"):
-        run_folder([], tmp_path / "out", ("json",), Options(other), SETTINGS, 1, False)
+        run_folder([], tmp_path / "out", ("json",), PredictOptions(other), SETTINGS, 1, False)
 
 
 def test_who_waits_sees_how_many_are_done_and_how_many_failed(
@@ -358,7 +358,7 @@ def test_results_that_would_meet_in_one_file_keep_their_extensions() -> None:
 @pytest.mark.parametrize("name", ["journal.wav", "predictions.wav", "failed.wav"])
 def test_no_result_takes_the_place_of_a_table_or_the_journal(tmp_path: Path, name: str, toy_bundle: Path) -> None:
     with pytest.raises(OutputError, match="two results would go to"):
-        run_folder([recording(name)], tmp_path, ("csv", "jsonl"), Options(toy_bundle), {}, 1, False)
+        run_folder([recording(name)], tmp_path, ("csv", "jsonl"), PredictOptions(toy_bundle), {}, 1, False)
     assert list(tmp_path.iterdir()) == []
 
 

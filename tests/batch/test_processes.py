@@ -16,7 +16,7 @@ import json, os, signal, sys
 from pathlib import Path
 from emobridge.batch import processes as workers
 from emobridge.errors import AudioError, BundleError, EmobridgeError, OutputError
-from emobridge.batch.options import Options
+from emobridge.batch.options import PredictOptions
 from emobridge.batch.recordings import Recording
 from emobridge.results import Result, Summary
 
@@ -46,7 +46,7 @@ if __name__ == "__main__":
         tasks = [workers.Task(Recording(name, Path(name), Path(name)), (Path(f"{name}.json"),)) for name in names]
         told = []
         try:
-            for task, outcome in workers.judge_all(tasks, Options(categories=view), int(jobs), lambda *_: None):
+            for task, outcome in workers.judge_all(tasks, PredictOptions(categories=view), int(jobs), lambda *_: None):
                 failed = isinstance(outcome, workers.Failure)
                 told.append([task.recording.name, outcome.reason if failed else outcome["model"]["pid"]])
                 print(end=".", file=sys.stderr, flush=True)

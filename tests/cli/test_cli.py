@@ -71,7 +71,7 @@ def test_words_and_view_are_those_of_the_library(run: Callable, toy_bundle: Path
     words = folder / "b.txt"
     options = ["--model", toy_bundle, "--categories", "four", "--transcript", words, "--channel", 1, "--format", "json"]
     _, output, _ = run("predict", folder / "b.wav", *options)
-    expected = emobridge.load(toy_bundle, view="four").predict(folder / "b.wav", words, channel=1)
+    expected = emobridge.load(toy_bundle, categories="four").predict(folder / "b.wav", words, channel=1)
     assert Result.from_dict(json.loads(output)) == expected
 
 

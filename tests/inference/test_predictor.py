@@ -340,12 +340,12 @@ def test_a_transcript_that_is_not_there_is_refused(predictor: Predictor, speech_
 
 
 def test_a_view_has_its_categories_and_unknown_ones_are_refused(toy_bundle: Path, speech_like: Callable) -> None:
-    (segment,) = emobridge.load(toy_bundle, view="four", threads=1).predict((speech_like(2.0), RATE_HZ)).segments
+    (segment,) = emobridge.load(toy_bundle, categories="four", threads=1).predict((speech_like(2.0), RATE_HZ)).segments
     assert list(segment.probabilities) == ["angry", "happy", "neutral", "sad"]
     assert sum(segment.probabilities.values()) == pytest.approx(1.0, abs=1e-6)
     assert set(segment.categories_90) <= set(segment.probabilities)
     with pytest.raises(LabelError, match="view 'five'; the model has the views four"):
-        emobridge.load(toy_bundle, view="five")
+        emobridge.load(toy_bundle, categories="five")
 
 
 def test_the_result_names_its_model(predictor: Predictor, toy_bundle: Path) -> None:
@@ -388,7 +388,7 @@ def test_progress_ends_at_the_end(predictor: Predictor, speech_like: Callable) -
 def test_segments_are_told_once_each_as_they_are_made(predictor: Predictor, speech_like: Callable) -> None:
     for recording, words in (((spoken(speech_like), RATE_HZ), None), (None, "so sad")):
         told: list[Segment] = []
-        assert predictor.predict(recording, words, heard=told.extend).segments == tuple(told)
+        assert predictor.predict(recording, words, on_segment=told.extend).segments == tuple(told)
 
 
 def test_segments_hold_plain_values(predictor: Predictor, speech_like: Callable) -> None:

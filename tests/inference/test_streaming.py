@@ -69,18 +69,18 @@ def assert_same(found: Result, expected: Result) -> None:
         assert (one.flags, one.abstain, one.modalities) == (other.flags, other.abstain, other.modalities)
 
 
-@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("normalize_speakers", [False, True])
 @pytest.mark.parametrize("name", ["utterances", "a clip", "silence", "noise", "8 kHz"])
 def test_a_stream_gives_what_the_recording_gives_wherever_it_is_cut(
-    predictor: Predictor, sounds: dict[str, tuple[Sound, int]], name: str, relative: bool
+    predictor: Predictor, sounds: dict[str, tuple[Sound, int]], name: str, normalize_speakers: bool
 ) -> None:
     sound, rate_hz = sounds[name]
-    expected = predictor.predict((sound, rate_hz), relative=relative)
+    expected = predictor.predict((sound, rate_hz), normalize_speakers=normalize_speakers)
 
     @settings(deadline=None, max_examples=3)
     @given(cuts)
     def check(places: list[float]) -> None:
-        final, result = pushed(predictor.stream(rate_hz, relative=relative), sound, places)
+        final, result = pushed(predictor.stream(rate_hz, normalize_speakers=normalize_speakers), sound, places)
         assert_same(result, expected)
         assert final == list(result.segments[: len(final)])
 
@@ -137,7 +137,7 @@ def test_what_is_held_after_ten_minutes_is_bounded(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, probability: float
 ) -> None:
     monkeypatch.setattr(predictor, "_detector", Deaf(probability))
-    stream = predictor.stream(keep=3)
+    stream = predictor.stream(max_segments=3)
     sound = np.zeros(60 * RATE_HZ, np.float32)
     held = []
     for _ in range(10):

@@ -18,7 +18,7 @@ import typer
 
 from emobridge.audio.source import file_name
 from emobridge.batch.journal import Journal, Settings, Stamps, open_journal
-from emobridge.batch.options import Options
+from emobridge.batch.options import PredictOptions
 from emobridge.batch.processes import Failure, Task, concerns_all, judge_all
 from emobridge.batch.recordings import Recording, report_warnings
 from emobridge.errors import OutputError, one_line
@@ -90,7 +90,7 @@ def run_folder(
     found: Sequence[Recording],
     out: Path,
     formats: Sequence[str],
-    options: Options,
+    options: PredictOptions,
     settings: Settings,
     jobs: int,
     restart: bool,
@@ -146,7 +146,7 @@ def _unsettled(tasks: Sequence[Task], journal: Journal) -> list[Task]:
     return unsettled
 
 
-def _judge(tasks: Sequence[Task], journal: Journal, options: Options, jobs: int) -> dict[Recording, str]:
+def _judge(tasks: Sequence[Task], journal: Journal, options: PredictOptions, jobs: int) -> dict[Recording, str]:
     """Judge ``tasks``, each into the journal; return those that failed with their reasons."""
     failures: dict[Recording, str] = {}
     stamps = {task.recording: _stamps(task.recording) for task in tasks}

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class PredictOptions:
     """What decides how recordings are judged.
 
     Attributes:
         model: model directory, None is the one that comes with emobridge.
-        categories: name of one of its views, None is all its categories.
+        categories: name of one of its sets of categories, None is all its categories.
         channel: the channel to hear, counted from 1; None mixes them down.
         recogniser: hub name or path of the model that recognises the words where no transcript is given, or None.
         language: the code of the language that is spoken, None leaves it to the recogniser.
         threads: processor threads; None is one a core.
         precision: in which a model's public encoders compute, see `emobridge.load`; None: as it was trained.
-        relative: whether each speaker is heard against their own mean, see `Predictor.predict`.
+        normalize_speakers: whether each speaker is normalized by their own mean, see `Predictor.predict`.
     """
 
     model: Path | None = None
@@ -40,7 +40,7 @@ class Options:
     language: str | None = None
     threads: int | None = None
     precision: str | None = None
-    relative: bool = False
+    normalize_speakers: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Judge:
     predictor: Predictor
     recogniser: "Recogniser | None"
     channel: int | None
-    relative: bool = False
+    normalize_speakers: bool = False
 
     def judge(self, recording: Recording, progress: Callable[[float, float], None] | None = None) -> Result:
         """Return what is heard and read in a recording, under the name that it was given by.
@@ -77,17 +77,17 @@ class Judge:
             speakers=recording.speakers,
             channel=self.channel,
             progress=progress,
-            relative=self.relative,
+            normalize_speakers=self.normalize_speakers,
         )
         return replace(result, file=file_name(recording.name), warnings=result.warnings + recording.notes)
 
 
-def open_judge(options: Options) -> Judge:
+def open_judge(options: PredictOptions) -> Judge:
     """Load the model; a recogniser follows when its first recording comes.
 
     Raises:
         BundleError: the directory holds no model, or a damaged one.
-        LabelError: the model has no such view.
+        LabelError: the model has no such set.
         MissingExtraError: a recogniser is asked for and the extra [asr] is not installed.
     """
     recogniser = None
@@ -97,4 +97,4 @@ def open_judge(options: Options) -> Judge:
 
         recogniser = Recogniser(options.recogniser, options.language, options.threads)
     predictor = emobridge.load(options.model, options.categories, options.threads, options.precision)
-    return Judge(predictor, recogniser, options.channel, options.relative)
+    return Judge(predictor, recogniser, options.channel, options.normalize_speakers)

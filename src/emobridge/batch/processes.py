@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
-from emobridge.batch.options import Judge, Options, open_judge
+from emobridge.batch.options import Judge, PredictOptions, open_judge
 from emobridge.batch.recordings import Recording
 from emobridge.errors import AudioError, EmobridgeError, MissingExtraError, OutputError, TranscriptError
 from emobridge.results import Result
@@ -62,7 +62,7 @@ class _Worker:
 
 
 def judge_all(
-    tasks: Sequence[Task], options: Options, jobs: int, progress: Callable[[Task, float], None]
+    tasks: Sequence[Task], options: PredictOptions, jobs: int, progress: Callable[[Task, float], None]
 ) -> Iterator[tuple[Task, dict[str, Any] | Failure]]:
     """Judge ``tasks`` and write their files; yield each with what `Result.to_dict` gives, or why not, as it ends.
 
@@ -111,7 +111,7 @@ def judge_all(
             worker.process.terminate()
 
 
-def _start(options: Options) -> tuple[Connection, BaseProcess]:
+def _start(options: PredictOptions) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, options), daemon=True)
@@ -130,7 +130,7 @@ def _brought_down(worker: _Worker) -> tuple[Task, Failure]:
     return worker.task, Failure(f"it brought down the process that heard it ({how}); {remedy}")
 
 
-def _serve(connection: Connection, options: Options) -> None:
+def _serve(connection: Connection, options: PredictOptions) -> None:
     """Run in a process: load the model, say so with None, then answer each task with parts of it and what it became."""
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the run's to handle

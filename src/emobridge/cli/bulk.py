@@ -44,11 +44,11 @@ def bulk(
     from emobridge.batch.cluster.parts import FAILED
     from emobridge.batch.cluster.run import run
     from emobridge.batch.cluster.stores import below, shown
-    from emobridge.batch.options import Options
+    from emobridge.batch.options import PredictOptions
 
     if language is not None and asr is None:
         raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
-    options = Options(model, categories, channel, asr, language, precision=precision)
+    options = PredictOptions(model, categories, channel, asr, language, precision=precision)
     total = run(given, out, options, workers, address, parts, restart, transcript)
     if total.failed:
         where = shown(below(out, FAILED))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emobridge.cli.predict import Relative
 from emobridge.errors import AudioError
 from emobridge.results import Result, Segment
 
@@ -34,14 +35,15 @@ def listen(
     model: Annotated[
         Path | None, typer.Option(help="Model directory; left out: the model that comes with emobridge.")
     ] = None,
-    categories: Annotated[str | None, typer.Option(help="One of the model's category views, such as four.")] = None,
+    categories: Annotated[str | None, typer.Option(help="One of the model's sets of categories, such as four.")] = None,
     output_format: Annotated[
         str, typer.Option("--format", help="text, or jsonl: a line an utterance, and one every second for the present.")
     ] = "text",
     seconds: Annotated[float | None, typer.Option(help="Stop after so much sound; left out: at its end.")] = None,
-    relative: Annotated[
-        bool, typer.Option("--relative", help="Hear all against the mean so far, as with predict; of one speaker.")
+    normalize_speakers: Annotated[
+        bool, typer.Option("--normalize-speakers", help="As with predict; all of the sound is one speaker.")
     ] = False,
+    relative: Relative = False,
 ) -> None:
     """Print what is heard while it is heard, an utterance a line; ctrl-C ends it with a summary.
 
@@ -61,7 +63,7 @@ def listen(
     import emobridge
     from emobridge.audio.capture import Incoming, ended_by_interruption, microphone, standard_input
 
-    stream = emobridge.load(model, categories).stream(rate, relative=relative)
+    stream = emobridge.load(model, categories).stream(rate, normalize_speakers=normalize_speakers or relative)
     incoming = Incoming()
     opened = standard_input(incoming, rate) if source == "-" else microphone(incoming, device, rate)
     with ended_by_interruption(incoming), opened:

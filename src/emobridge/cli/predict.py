@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from emobridge.utils.deprecation import tell_renamed_option
+
 Model = Annotated[Path | None, typer.Option(help="Model directory; left out: the model that comes with emobridge.")]
 Recordings = Annotated[
     list[str] | None,
@@ -30,7 +32,7 @@ Recogniser = Annotated[
 ]
 Language = Annotated[str | None, typer.Option(help="Language for --asr, such as en; left out: it is recognised.")]
 Categories = Annotated[
-    str | None, typer.Option(help="One of the model's category views, such as four; 'emobridge models' lists them.")
+    str | None, typer.Option(help="One of the model's sets of categories, such as four; 'emobridge models' lists them.")
 ]
 Channel = Annotated[int | None, typer.Option(help="Channel to hear, from 1; left out: mixed down.")]
 Formats = Annotated[
@@ -48,13 +50,22 @@ Precision = Annotated[
     str | None, typer.Option(help="Of public encoders: auto, float32, bfloat16 or int8; left out: as trained.")
 ]
 
-Relative = Annotated[
+NormalizeSpeakers = Annotated[
     bool,
     typer.Option(
-        "--relative",
-        help="Hear each speaker against their own mean so far: may help where moods change, wrong about a single one.",
+        "--normalize-speakers",
+        help="Subtract each speaker's mean so far: may help where moods change, wrong about a single one.",
     ),
 ]
+
+
+def _tell_of_relative(given: bool) -> bool:
+    if given:
+        tell_renamed_option("--relative", "--normalize-speakers")
+    return given
+
+
+Relative = Annotated[bool, typer.Option("--relative", hidden=True, callback=_tell_of_relative)]
 
 
 def predict(
@@ -74,6 +85,7 @@ def predict(
     restart: Restart = False,
     threads: Threads = None,
     precision: Precision = None,
+    normalize_speakers: NormalizeSpeakers = False,
     relative: Relative = False,
 ) -> None:
     """Print or write the emotions in recordings, segment by segment, and a summary of each.
@@ -83,12 +95,13 @@ def predict(
     """
     # Before numpy comes: the front end's matrix products are so small that threads would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from emobridge.batch.options import Options
+    from emobridge.batch.options import PredictOptions
     from emobridge.cli.predictions import predict_recordings
     from emobridge.utils.memory import keep_freed_memory
 
     keep_freed_memory()
-    options = Options(model, categories, channel, asr, language, threads, precision, relative)
+    normalize_speakers = normalize_speakers or relative
+    options = PredictOptions(model, categories, channel, asr, language, threads, precision, normalize_speakers)
     failures = predict_recordings(
         files or [], list_file, transcript, speakers, options, output_format, out, jobs, restart
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from emobridge.batch.options import Options, open_judge
+from emobridge.batch.options import PredictOptions, open_judge
 from emobridge.batch.recordings import Recording, recordings, report_warnings
 from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
 from emobridge.results import Result, Segment, Summary
@@ -22,7 +22,7 @@ def predict_recordings(
     list_file: Path | None,
     transcript: Path | None,
     speakers: str | None,
-    options: Options,
+    options: PredictOptions,
     output_format: str | None,
     out: Path | None,
     jobs: int | None,
@@ -61,7 +61,7 @@ def predict_recordings(
             "asr": options.recogniser,
             "language": options.language,
             "precision": options.precision,
-            "relative": options.relative,
+            "relative": options.normalize_speakers,  # named as in the journals of earlier versions
         }
         return run_folder(found, out, formats, options, settings, jobs or 1, restart)
 
@@ -187,7 +187,7 @@ class _ToFolder:
         pass
 
 
-def _predict_here(found: Sequence[Recording], options: Options, output: Output) -> int:
+def _predict_here(found: Sequence[Recording], options: PredictOptions, output: Output) -> int:
     """Judge one recording after the other in this process; return how many failed, each told on standard error."""
     judge = open_judge(options)
     failures = 0

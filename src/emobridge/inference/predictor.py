@@ -16,13 +16,14 @@ from emobridge.errors import AudioError, BundleError
 from emobridge.inference.bundle import Bundle
 from emobridge.inference.runtime import Runtime
 from emobridge.inference.segments import Hearing
-from emobridge.inference.streaming import EVERY_S, KEEP, Stream
+from emobridge.inference.streaming import MAX_SEGMENTS, UPDATE_EVERY_S, Stream
 from emobridge.inference.turns import Plan, Planner, Speakers
 from emobridge.inference.word_alignment import PlacedWord, place_words, words_within
 from emobridge.results import Result, Segment
 from emobridge.segmentation.speech_detector import SpeechDetector
 from emobridge.segmentation.utterances import cut_out
 from emobridge.transcripts import READERS, Transcript, read_transcript, reads
+from emobridge.utils.deprecation import renamed_keywords, warn_renamed
 from emobridge.utils.threads import cores, in_order
 
 PLANNING_SHARE = 0.25  # of the time that a recording takes, about
@@ -33,16 +34,17 @@ class Predictor:
 
     Args:
         bundle: the model.
-        view: name of one of the bundle's category views, ``four`` for example; None is all categories.
+        categories: name of one of the bundle's sets of categories, ``four`` for example; None is all categories.
         threads: processor threads; None is one a core.
         precision: in which its public encoders compute, see `Runtime`; None: as it was trained.
 
     Raises:
-        LabelError: the bundle has no such view.
+        LabelError: the bundle has no such set.
     """
 
+    @renamed_keywords(view="categories")
     def __init__(
-        self, bundle: Bundle, view: str | None = None, threads: int | None = None, precision: str | None = None
+        self, bundle: Bundle, categories: str | None = None, threads: int | None = None, precision: str | None = None
     ) -> None:
         self.bundle = bundle
         encoders = (bundle.config.encoders.acoustic, bundle.config.encoders.linguistic)
@@ -50,19 +52,25 @@ class Predictor:
         # turns side by side. A named encoder is large, and divides its own work.
         is_large = any(isinstance(encoder, NamedEncoderConfig) for encoder in encoders)
         self._threads = 1 if is_large else threads or len(cores())
-        self.runtime = Runtime(bundle, threads if is_large else 1, view, precision)
+        self.runtime = Runtime(bundle, threads if is_large else 1, categories, precision)
         self._detector = SpeechDetector()
 
-    def in_view(self, view: str | None) -> "Predictor":
-        """Return this model in another view of its categories; the two share what is in memory.
+    def with_categories(self, categories: str | None) -> "Predictor":
+        """Return this model with another set of categories; the two share what is in memory.
 
         Raises:
-            LabelError: the bundle has no such view.
+            LabelError: the bundle has no such set.
         """
         other = copy.copy(self)
-        other.runtime = self.runtime.in_view(view)
+        other.runtime = self.runtime.in_view(categories)
         return other
 
+    def in_view(self, view: str | None) -> "Predictor":
+        """Deprecated: use `with_categories`."""
+        warn_renamed("Predictor.in_view()", "Predictor.with_categories()")
+        return self.with_categories(view)
+
+    @renamed_keywords(heard="on_segment", relative="normalize_speakers")
     def predict(
         self,
         recording: Recording | None,
@@ -70,8 +78,8 @@ class Predictor:
         speakers: Speakers | None = None,
         channel: int | None = None,
         progress: Callable[[float, float], None] | None = None,
-        heard: Callable[[Sequence[Segment]], None] | None = None,
-        relative: bool = False,
+        on_segment: Callable[[Sequence[Segment]], None] | None = None,
+        normalize_speakers: bool = False,
     ) -> Result:
         """Return what is heard and read in a recording, utterance by utterance.
 
@@ -83,26 +91,27 @@ class Predictor:
                 many speak, told apart by voice; None leaves it to the transcript.
             channel: the channel to hear, counted from 1; None mixes them down.
             progress: called now and then with the seconds done and the seconds in all.
-            heard: called with segments as they become final, each once; in order of time within a channel.
-            relative: hear each speaker against the mean of what was heard of them before (`voices`): may help where
-                moods change, and wrong about who is in one mood throughout. Whoever is not told apart is one speaker.
+            on_segment: called with segments as they become final, each once; in order of time within a channel.
+            normalize_speakers: subtract each speaker's mean so far (`features.speaker_normalization`). It may help
+                where moods change and is wrong about a speaker who stays in one. Speakers who are not told apart count
+                as one.
 
         Raises:
             AudioError: the recording cannot be read, or has one channel where it should have one a speaker.
             TranscriptError: the transcript or the turns cannot be read.
-            BundleError: a file of the model is damaged, or it cannot hear speakers against their mean.
+            BundleError: a file of the model is damaged, or it cannot normalize speakers.
         """
         words = read_transcript(transcript) if isinstance(transcript, Path) else transcript
         words = Transcript.from_text(words) if isinstance(words, str) else words
         warnings = self._doubts(transcript, words)
-        hearing = self._hearing(self._reads(words), relative)
+        hearing = self._hearing(self._reads(words), normalize_speakers)
         if recording is None:
             if words is None:
                 raise AudioError("neither a recording nor a transcript was given", remedy="give one of them, or both")
             name = file_name(transcript) if isinstance(transcript, Path) else "text"
             segments = _read_alone(hearing, words)
-            if heard is not None:
-                heard(segments)
+            if on_segment is not None:
+                on_segment(segments)
             return hearing.conclude(name, segments[-1].end_s, segments, warnings)
         source = open_source(recording)
         words, outside = words_within(words, source.duration_s)
@@ -112,35 +121,41 @@ class Predictor:
         meter = _Meter(progress, source.duration_s)
         planner = Planner(source, words, self._detector, self.bundle.config.window_s, meter.planned, self._threads)
         plan = planner.plan(speakers, channel)
-        segments = self._judged(hearing, source, plan, words, meter, heard)
+        segments = self._judged(hearing, source, plan, words, meter, on_segment)
         duration_s = max(source.duration_s, *(segment.end_s for segment in segments))
         meter.show(1.0)
         return hearing.conclude(source.name, duration_s, segments, [*warnings, *plan.warnings])
 
+    @renamed_keywords(every_s="update_every_s", keep="max_segments", relative="normalize_speakers")
     def stream(
-        self, sample_rate_hz: int = 16_000, every_s: float = EVERY_S, keep: int = KEEP, relative: bool = False
+        self,
+        sample_rate_hz: int = 16_000,
+        update_every_s: float = UPDATE_EVERY_S,
+        max_segments: int = MAX_SEGMENTS,
+        normalize_speakers: bool = False,
     ) -> Stream:
         """Return a stream, to which sound is pushed as it comes.
 
         Args:
             sample_rate_hz: of the sound.
-            every_s: how much new sound makes another estimate of the present.
-            keep: how many segments are kept for the result, the latest ones.
-            relative: as for `predict`; all that is heard is one speaker.
+            update_every_s: how much new sound makes another estimate of the present.
+            max_segments: how many segments are kept for the result, the latest ones.
+            normalize_speakers: as for `predict`; all of the sound is one speaker.
 
         Raises:
             AudioError: the rate is none that a recording has.
-            BundleError: the model cannot hear speakers against their mean.
-            ValueError: ``every_s`` is not above 0, or ``keep`` is below 1.
+            BundleError: the model cannot normalize speakers.
+            ValueError: ``update_every_s`` is not above 0, or ``max_segments`` is below 1.
         """
-        return Stream(self._hearing(False, relative), self._detector, sample_rate_hz, every_s, keep)
+        hearing = self._hearing(False, normalize_speakers)
+        return Stream(hearing, self._detector, sample_rate_hz, update_every_s, max_segments)
 
-    def _hearing(self, reads: bool, relative: bool) -> Hearing:
+    def _hearing(self, reads: bool, normalize_speakers: bool) -> Hearing:
         acoustic = self.runtime.acoustic
-        if relative and (acoustic is None or not acoustic.normalises):
-            given = f"relative with the model '{self.bundle.config.name}'"
+        if normalize_speakers and (acoustic is None or not acoustic.normalises):
+            given = f"normalize_speakers with the model '{self.bundle.config.name}'"
             raise BundleError(given, "its encoder of sound is 'compact'", "leave it out, or take another model")
-        return Hearing(self.runtime, self._detector, reads, relative)
+        return Hearing(self.runtime, self._detector, reads, normalize_speakers)
 
     def _judged(
         self,
@@ -149,7 +164,7 @@ class Predictor:
         plan: Plan,
         words: Transcript | None,
         meter: "_Meter",
-        heard: Callable[[Sequence[Segment]], None] | None,
+        on_segment: Callable[[Sequence[Segment]], None] | None,
     ) -> list[Segment]:
         """Return the segments of all turns of a plan, by start."""
         rate_hz = self.bundle.config.sample_rate_hz
@@ -163,7 +178,7 @@ class Predictor:
         )
         pieces = zip(turns, sounds, place_words(words, turns), strict=True)
         numbers = (number for number, part in enumerate(plan.parts) for _ in part.turns)
-        threads = 1 if hearing.is_relative else min(self._threads, max(1, len(turns)))
+        threads = 1 if hearing.normalizes else min(self._threads, max(1, len(turns)))
         segments = []
         for turn, number, judged in zip(
             turns,
@@ -171,8 +186,8 @@ class Predictor:
             in_order(lambda piece: hearing.judge(piece[0].speaker, *piece[1:]), pieces, threads),
             strict=True,
         ):
-            if heard is not None:
-                heard(judged)
+            if on_segment is not None:
+                on_segment(judged)
             segments += judged
             meter.judged((number + turn.end_s / source.duration_s) / len(plan.parts))
         return sorted(segments, key=lambda segment: (segment.start_s, segment.end_s))

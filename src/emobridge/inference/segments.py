@@ -24,7 +24,7 @@ from emobridge.segmentation.quality import BRIEF_S, FAR_S, UNHEARD, abstention, 
 from emobridge.segmentation.speech_detector import SpeechDetector
 from emobridge.segmentation.utterances import Window
 
-RELATIVE = "each speaker was heard against their own mean so far: one who is in a single mood seems to be in none"
+NORMALIZED = "each speaker was normalized by their own mean so far: one who is in a single mood seems to be in none"
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,20 @@ class Hearing:
         runtime: the model.
         detector: of speech.
         reads: whether the words are to be read, not just kept beside what is heard.
-        relative: whether each speaker is heard against their own mean (`voices`); then in the order of time alone.
+        normalize_speakers: whether each speaker's mean so far is subtracted; then turns must come in order of time.
 
     Attributes:
         config: of the model.
-        is_relative: whether segments must be judged in their order.
+        normalizes: whether segments must be judged in their order.
     """
 
-    def __init__(self, runtime: Runtime, detector: SpeechDetector, reads: bool, relative: bool = False) -> None:
+    def __init__(
+        self, runtime: Runtime, detector: SpeechDetector, reads: bool, normalize_speakers: bool = False
+    ) -> None:
         self._runtime = runtime
         self._detector = detector
         self._reads = reads
-        self.is_relative = relative
+        self.normalizes = normalize_speakers
         self._voices: defaultdict[str | None, Voice] = defaultdict(Voice)
         self._warnings: list[tuple[float, str]] = []  # when and what was odd about the segments so far
         self.config = runtime.bundle.config
@@ -74,7 +76,7 @@ class Hearing:
             words: of the turn, in order.
             provisional: whether it will be judged again, and is not to be remembered.
         """
-        voice = self._voices[speaker] if self.is_relative else None
+        voice = self._voices[speaker] if self.normalizes else None
         voice = copy.copy(voice) if provisional else voice
         windows = window_times(sound.start_s, sound.end_s, self.config.window_s)
         pieces = piece_times(windows)
@@ -108,7 +110,7 @@ class Hearing:
             segments=tuple(segments),
             speakers=summarise_speakers(segments),
             summary=summarise(segments),
-            warnings=(*warnings, *[RELATIVE] * self.is_relative, *(told for _, told in sorted(self._warnings))),
+            warnings=(*warnings, *[NORMALIZED] * self.normalizes, *(told for _, told in sorted(self._warnings))),
         )
 
     def _part(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:

@@ -19,9 +19,9 @@ from emobridge.segmentation.speech_detector import SAMPLE_RATE_HZ, SpeechDetecto
 from emobridge.segmentation.utterances import HeldSound, Stretch, UtteranceStream, tiles
 
 Samples = NDArray[np.float32]
-EVERY_S = 1.0
+UPDATE_EVERY_S = 1.0
 STEP_S = 1.0  # of a long push, taken at a time
-KEEP = 10_000  # segments: eight hours of speech and more, in some 20 MB
+MAX_SEGMENTS = 10_000  # segments: eight hours of speech and more, in some 20 MB
 
 
 class Stream:
@@ -40,15 +40,15 @@ class Stream:
         hearing: the model; it reads no words.
         detector: of speech.
         sample_rate_hz: of what is pushed.
-        every_s: how much new sound makes `current` another estimate.
-        keep: how many segments are kept for the result, the latest ones.
+        update_every_s: how much new sound makes `current` another estimate.
+        max_segments: how many segments are kept for the result, the latest ones.
 
     Attributes:
         sample_rate_hz: of what is pushed.
 
     Raises:
         AudioError: the rate is none that a recording has.
-        ValueError: ``every_s`` is not above 0, or ``keep`` is below 1.
+        ValueError: ``update_every_s`` is not above 0, or ``max_segments`` is below 1.
     """
 
     def __init__(
@@ -56,16 +56,17 @@ class Stream:
         hearing: Hearing,
         detector: SpeechDetector,
         sample_rate_hz: int,
-        every_s: float = EVERY_S,
-        keep: int = KEEP,
+        update_every_s: float = UPDATE_EVERY_S,
+        max_segments: int = MAX_SEGMENTS,
     ) -> None:
         if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
             raise bad_rate(f"a stream at {sample_rate_hz} Hz")
-        if not every_s > 0 or keep < 1:
-            raise ValueError(f"every_s={every_s}, keep={keep}; valid: above 0, and 1 or more")
+        if not update_every_s > 0 or max_segments < 1:
+            given = f"update_every_s={update_every_s}, max_segments={max_segments}"
+            raise ValueError(f"{given}; valid: above 0, and 1 or more")
         self._hearing = hearing
         self.sample_rate_hz = sample_rate_hz
-        self._every_s = every_s
+        self._update_every_s = update_every_s
         self._window_s, self._model_rate_hz = hearing.config.window_s, hearing.config.sample_rate_hz
         self._to_detector = _resampler(sample_rate_hz, SAMPLE_RATE_HZ)
         self._to_model = _resampler(sample_rate_hz, self._model_rate_hz)
@@ -73,7 +74,7 @@ class Stream:
         self._utterances = UtteranceStream()
         self._sound = HeldSound(self._model_rate_hz)
         self._waiting: list[Stretch] = []  # utterances that are final, but may still be part of a clip
-        self._kept: deque[Segment] = deque(maxlen=keep)
+        self._kept: deque[Segment] = deque(maxlen=max_segments)
         self._count = 0  # of the segments so far
         self._samples = 0
         self._has_spoken = self._is_finished = False
@@ -103,11 +104,11 @@ class Stream:
         return [segment for part in parts for segment in self._taken(np.ascontiguousarray(part, np.float32))]
 
     def current(self) -> Segment | None:
-        """Return an estimate of the last window of sound, made anew when ``every_s`` more has come; None before that.
+        """Return an estimate of the last window of sound, made anew each ``update_every_s``; None before the first.
 
         It is of the present sound whether or not an utterance is complete, and has no part in the result.
         """
-        if self.duration_s - self._current_s >= self._every_s:
+        if self.duration_s - self._current_s >= self._update_every_s:
             end_s = self._sound.end / self._model_rate_hz
             sound = self._sound.cut(max(0.0, end_s - self._window_s), end_s)
             present = self._hearing.judge(None, sound, (), provisional=True)[-1]

@@ -16,7 +16,7 @@ import ray_jobs
 from emobridge.batch.cluster import run as run_module
 from emobridge.batch.cluster.ray import cluster
 from emobridge.batch.cluster.run import Total
-from emobridge.batch.options import Options
+from emobridge.batch.options import PredictOptions
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def here(monkeypatch: pytest.MonkeyPatch, toy_bundle: Path) -> Callable[..., Tot
     monkeypatch.setattr(run_module, "each", lambda jobs, make, workers: map(make(), jobs))
 
     def go(given: str | Path, out: str | Path, **options: Any) -> Total:
-        return run_module.run(str(given), str(out), Options(toy_bundle, threads=1), **options)
+        return run_module.run(str(given), str(out), PredictOptions(toy_bundle, threads=1), **options)
 
     return go
 

@@ -25,7 +25,7 @@ from emobridge import cli
 from emobridge.batch.cluster import ray as cluster_module
 from emobridge.batch.cluster.ray import cluster, each
 from emobridge.batch.cluster.run import run
-from emobridge.batch.options import Options
+from emobridge.batch.options import PredictOptions
 from emobridge.errors import EmobridgeError
 
 pytestmark = pytest.mark.alone
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_with_other_workers_to_the_same_files(
     ray_here: str,
 ) -> None:
     """The run that is killed, another process, finds the cluster by its address."""
-    options = Options(toy_bundle, threads=1)
+    options = PredictOptions(toy_bundle, threads=1)
     run(str(recordings), str(tmp_path / "whole"), options, workers=1)
     command = [sys.executable, "-W", "error", "-c", "from emobridge.cli import main; main()", "bulk", str(recordings)]
     command += [str(tmp_path / "cut"), "--model", str(toy_bundle), "--workers", "1", "--address", ray_here]

@@ -18,7 +18,7 @@ from emobridge.batch.cluster.inputs import part as parted
 from emobridge.batch.cluster.parts import Outcome, PartJudge, Work
 from emobridge.batch.cluster.run import Total, run
 from emobridge.batch.cluster.stores import Store
-from emobridge.batch.options import Options
+from emobridge.batch.options import PredictOptions
 from emobridge.batch.processes import Failure
 from emobridge.errors import AudioError, EmobridgeError, LabelError, OutputError, TranscriptError
 from emobridge.inference.bundle import load_bundle
@@ -283,7 +283,7 @@ def test_a_run_goes_on_only_with_the_settings_that_it_was_started_with(
 ) -> None:
     given, out = recordings / "0.wav", tmp_path / "out"
     here(given, out)
-    options = Options(toy_bundle, threads=1)
+    options = PredictOptions(toy_bundle, threads=1)
     for change in ({"channel": 2}, {"categories": "four"}, {"model": None}):
         with pytest.raises(OutputError, match=next(iter(change))):
             run(str(given), str(out), dataclasses.replace(options, **change))
@@ -300,7 +300,7 @@ def test_what_concerns_all_recordings_ends_the_run_in_one_line(
     with pytest.raises(AudioError, match="holds no recording"):
         here(tmp_path / "hollow", tmp_path / "out")
     with pytest.raises(LabelError, match="seven"):
-        run(str(recordings), str(tmp_path / "out"), Options(toy_bundle, "seven"))
+        run(str(recordings), str(tmp_path / "out"), PredictOptions(toy_bundle, "seven"))
     with pytest.raises(EmobridgeError, match="nosuch"):
         here("nosuch://bucket/folder", tmp_path / "out")
     pyarrow.parquet.write_table(pyarrow.table({"column": [1]}), tmp_path / "odd.parquet")
@@ -339,7 +339,7 @@ def test_a_part_that_ended_its_process_is_heard_in_processes_of_their_own(
     (made,) = (tmp_path / "again" / "results").iterdir()
     made.unlink()
     sha256 = load_bundle(toy_bundle).sha256
-    work = Work(str(tmp_path / "again"), Options(toy_bundle, threads=1), "begun", __version__, sha256)
+    work = Work(str(tmp_path / "again"), PredictOptions(toy_bundle, threads=1), "begun", __version__, sha256)
     (part,) = parted(find(str(recordings / "0.wav")), 1)
 
     def begun_before() -> Outcome:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 from emobridge.audio.source import file_name
 from emobridge.batch.cluster.inputs import Item, Part, open_table, read_rows, table_columns
 from emobridge.batch.cluster.stores import below, open_store, shown
-from emobridge.batch.options import Judge, Options, open_judge
+from emobridge.batch.options import Judge, PredictOptions, open_judge
 from emobridge.batch.processes import Failure, Task, judge_all, judged
 from emobridge.batch.recordings import AUDIO_EXTENSIONS, Recording
 from emobridge.errors import EmobridgeError, OutputError
@@ -48,7 +48,7 @@ class Work:
     """
 
     out: str
-    options: Options
+    options: PredictOptions
     run: str
     version: str
     model_sha256: str

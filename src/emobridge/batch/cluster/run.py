@@ -17,7 +17,7 @@ from emobridge.batch.cluster.parts import FAILED, IN_HAND, RESULTS, PartJudge, W
 from emobridge.batch.cluster.ray import cluster, each
 from emobridge.batch.cluster.stores import Store, open_store, shown
 from emobridge.batch.journal import refuse_change
-from emobridge.batch.options import Options
+from emobridge.batch.options import PredictOptions
 from emobridge.errors import LabelError, OutputError
 from emobridge.inference.bundle import load_bundle
 from emobridge.utils.progress import Meter
@@ -53,7 +53,7 @@ class Total:
 def run(
     given: str,
     out: str,
-    options: Options,
+    options: PredictOptions,
     workers: int | None = None,
     address: str | None = None,
     parts: int | None = None,

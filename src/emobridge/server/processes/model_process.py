@@ -136,7 +136,7 @@ class _Service:
             source = open_decoded(Decoded(Path(decoded["folder"]), decoded["duration_s"], decoded["channels"]), name)
         words, turns = _beside(task["beside"])
         try:
-            result = self._predictor.in_view(task["categories"]).predict(
+            result = self._predictor.with_categories(task["categories"]).predict(
                 source,
                 task["text"] if words is None else words,
                 task["speakers"] if turns is None else turns,
@@ -178,7 +178,7 @@ class _Service:
     def _heard_live(self, message: Message) -> tuple[dict[str, Any], bytes]:
         head = message.head
         if head["do"] == "open":
-            predictor = self._predictor.in_view(head["categories"])
+            predictor = self._predictor.with_categories(head["categories"])
             self._streams[head["stream"]] = _Live(predictor.stream(head["sample_rate_hz"], head["every_s"]))
             return {}, b""
         live = self._streams[head["stream"]]
