@@ -100,10 +100,10 @@ def test_a_data_frame_is_the_rows() -> None:
     assert frame["prob_angry"].isna().tolist() == [False, True]
 
 
-def test_a_table_without_pandas_names_a_small_extra(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_without_pandas_names_a_small_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'emobridge\[dataframe\]'"):
-        result.to_dataframe()
+        Result("a.wav", 2.0, {}, (), {}, Summary(0.0)).to_dataframe()
 
 
 def test_saving_goes_by_the_extension(tmp_path: Path) -> None:
