@@ -23,7 +23,7 @@ def test_reference_pages_hold_every_public_name_and_command() -> None:
     errors = (PAGES / "errors.md").read_text(encoding="utf-8")
     for name in emobridge.__all__:
         if not name.startswith("_"):
-            assert any(f"`{name}`\n" in page or f"`emobridge.{name}`\n" in page for page in (python, errors)), name
+            assert any(f"## {title}\n" in python + errors for title in (name, f"`{name}`", f"`emobridge.{name}`")), name
     commands = (PAGES / "command-line.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"## `emobridge {name}`\n" not in commands] == []
 
