@@ -7,7 +7,7 @@ import pytest
 
 from emobridge.errors import MissingExtraError, OutputError
 from emobridge.results import Result, Summary
-from emobridge.writers import FORMATS, extension_of, format_named, formats_named, render, write
+from emobridge.writers import FORMATS, MEDIA_TYPES, extension_of, format_named, formats_named, render, write
 
 RESULT = Result("a.wav", 0.0, {"name": "toy", "version": "1"}, (), {}, Summary(0.0))
 
@@ -18,6 +18,10 @@ def test_every_format_writes_what_it_renders_whatever_the_case_of_the_extension(
     write([RESULT], path)
     assert path.read_bytes() == render([RESULT], f".{name}")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_format_has_a_media_type() -> None:
+    assert list(MEDIA_TYPES) == list(FORMATS)
 
 
 @pytest.mark.parametrize("name", ["a.jsn", "a", "a.csv.gz"])

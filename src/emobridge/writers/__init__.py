@@ -1,5 +1,5 @@
-"""Results to files: one module a format, found by a file's extension; a new one is a module and a line in `FORMATS`."""
+"""Results to files: one module a format, found by a file's extension; a new one is a module and two lines in `base`."""
 
-from emobridge.writers.base import FORMATS, extension_of, format_named, formats_named, render, write
+from emobridge.writers.base import FORMATS, MEDIA_TYPES, extension_of, format_named, formats_named, render, write
 
-__all__ = ["FORMATS", "extension_of", "format_named", "formats_named", "render", "write"]
+__all__ = ["FORMATS", "MEDIA_TYPES", "extension_of", "format_named", "formats_named", "render", "write"]

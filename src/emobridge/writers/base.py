@@ -24,6 +24,22 @@ FORMATS = {
     "zip": "emobridge.writers.audformat_writer:render",
     "html": "emobridge.writers.html_writer:render",
 }
+# What a server calls them; each format has one.
+MEDIA_TYPES = {
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "txt": "text/plain; charset=utf-8",
+    "textgrid": "text/praat-textgrid; charset=utf-8",
+    "eaf": "application/eaf+xml",
+    "rttm": "text/rttm; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "emotionml": "application/emotionml+xml",
+    "zip": "application/zip",
+    "html": "text/html; charset=utf-8",
+}
 # Other names that people have for these formats.
 ALIASES = {"text": "txt", "praat": "textgrid", "elan": "eaf", "webvtt": "vtt", "audformat": "zip"}
 

@@ -3,6 +3,7 @@ where a step makes a tensor without saying where, it lands there, and meets thos
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from emobridge.training.fit.distributed import Processes
 from emobridge.training.fit.trainer import LossConfig, Trainer, TrainingConfig, TrainingSetup, train
 from emobridge.training.fit.weak_supervision import WeakConfig
 from emobridge.training.models.emotion_model import EmotionSystem
+from emobridge.training.models.fusion import Fusion
 from emobridge.training.models.modality_dropout import ModalityMasking
 
 STEPS = 9
@@ -46,7 +48,7 @@ def new_trainer(
     return make
 
 
-@pytest.mark.parametrize("fusion", ["bridge_crossed", "bridge", "cross", "concat", "recurrent"])
+@pytest.mark.parametrize("fusion", get_args(Fusion))
 @pytest.mark.parametrize("pooling", ["mean", "statistics"])
 def test_a_step_makes_its_tensors_where_the_weights_are(
     new_trainer: Callable[..., Trainer], fusion: str, pooling: str

@@ -66,7 +66,7 @@ def read(modalities: list[Modality], timeline: TimeLine) -> tuple[list[tuple[Ten
     [
         (
             {"fusion": "brige"},
-            "fusion is 'brige'; valid: bridge_crossed, bridge, cross, concat, recurrent; did you mean",
+            f"fusion is 'brige'; valid: {', '.join(get_args(Fusion))}; did you mean 'bridge'",
         ),
         ({"pooling": "max"}, "pooling is 'max'; valid: mean, attention, statistics"),
         ({"timeline": "words"}, "timeline is 'words'; valid: common, padded"),

@@ -8,24 +8,9 @@ from importlib.util import find_spec
 from emobridge.errors import OutputError
 from emobridge.results import Result
 from emobridge.server.problems import Problem
-from emobridge.writers import FORMATS, extension_of, format_named, html_writer, render
+from emobridge.writers import FORMATS, MEDIA_TYPES, extension_of, format_named, html_writer, render
 
 JSON = "json"
-MEDIA_TYPES = {
-    "json": "application/json",
-    "jsonl": "application/jsonl",
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-    "txt": "text/plain; charset=utf-8",
-    "textgrid": "text/praat-textgrid; charset=utf-8",
-    "eaf": "application/eaf+xml",
-    "rttm": "text/rttm; charset=utf-8",
-    "srt": "application/x-subrip; charset=utf-8",
-    "vtt": "text/vtt; charset=utf-8",
-    "emotionml": "application/emotionml+xml",
-    "zip": "application/zip",
-    "html": "text/html; charset=utf-8",
-}
 EXTRAS = {"parquet": "pyarrow", "zip": "audformat"}  # what a format needs beyond the core
 PLAIN_TYPES = {name: media_type.partition(";")[0] for name, media_type in MEDIA_TYPES.items()}
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from emobridge.labels import CATEGORIES, DIMENSIONS
-from emobridge.server.api.formats import MEDIA_TYPES, PLAIN_TYPES
+from emobridge.server.api.formats import PLAIN_TYPES
 from emobridge.server.problems import KINDS, MEDIA_TYPE, Problem
+from emobridge.server.settings import Settings
+from emobridge.writers import MEDIA_TYPES
 
 DESCRIPTION = """Hears how people feel: emotion categories and valence, arousal and dominance over time, from speech and
 its transcript.
@@ -144,7 +146,7 @@ _OPTIONS = {
     "channel": {
         "type": "integer",
         "minimum": 1,
-        "maximum": 16,
+        "maximum": Settings.max_channels,
         "description": "Channel to hear; left out: mixed down.",
     },
     "categories": {**TEXT, "description": "One of the model's views, such as four; left out: all its categories."},
