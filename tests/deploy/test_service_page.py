@@ -1,4 +1,4 @@
-"""docs/service.md is true: its requests print what the page says; its addresses, flags and files are there."""
+"""Requests print what the pages say; the addresses, flags and files of docs/service.md are there."""
 
 import re
 import shutil
@@ -17,22 +17,24 @@ ADDRESS = "http://127.0.0.1:8000"
 NUMBER = re.compile(r"\d+[.,]\d+")
 
 
-def examples() -> list[tuple[str, str]]:
-    """Return each script of the page with what it prints."""
-    blocks = BLOCK.findall(PAGE)
+def examples(page: str) -> list[tuple[str, str]]:
+    """Return each script of a page with what it prints."""
+    blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert [kind for kind, _ in blocks] == ["bash", "text"] * (len(blocks) // 2)
     return [(script, printed) for (_, script), (_, printed) in zip(blocks[::2], blocks[1::2], strict=True)]
 
 
-def test_requests_of_the_page_print_what_it_says(service: Service) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/faq.md", "docs/service.md"])
+def test_requests_of_a_page_print_what_it_says(service: Service, page: str) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     mark = "----the next one----"
-    scripts = f"\necho {mark}\n".join(script.replace(ADDRESS, service.url) for script, _ in examples())
+    assert examples(page)
+    scripts = f"\necho {mark}\n".join(script.replace(ADDRESS, service.url) for script, _ in examples(page))
     command = ["bash", "-euo", "pipefail", "-c", scripts]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    for printed, (script, told) in zip(done.stdout.split(f"{mark}\n"), examples(), strict=True):
+    for printed, (script, told) in zip(done.stdout.split(f"{mark}\n"), examples(page), strict=True):
         assert NUMBER.sub("#", printed) == NUMBER.sub("#", told), script
 
 
