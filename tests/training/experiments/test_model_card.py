@@ -1,5 +1,6 @@
 """Laws of the model card: every corpus with its licence, weak said where weak, no figure that is not in the bundle."""
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import emobridge
 from emobridge.inference.bundle import BundleConfig, DimensionConfig, TrainingCorpus, load_bundle
+from emobridge.training.evaluation.bootstrap import Interval
 from emobridge.training.evaluation.predictions import Predictions
 from emobridge.training.evaluation.scores import Scores, score
-from emobridge.training.experiments.model_card import model_card
+from emobridge.training.evaluation.subgroups import Gap
+from emobridge.training.experiments.model_card import SpokenCorpus, limits, model_card
 
+SPEECH = ("crema_d", "ravdess", "emodb", "nemo")
+DEFAULT = Path(emobridge.__file__).parent / "default"
 WEAK = "**Weak** means that nobody rated"
 
 
@@ -100,3 +106,30 @@ def test_corpora_left_out_stand_there_where_they_were_measured(config: BundleCon
     card = model_card(config, scores, {"elsewhere": scores, "elsewhere, four": scores})
     assert card.count("| elsewhere ") == card.count("| elsewhere, four ") == 2
     assert f"{scores.metrics['unweighted_average_recall'].pooled.value:.3f}" in card.partition("## Corpora left out")[2]
+
+
+def test_limits_say_what_was_learned_from_and_what_was_measured(config: BundleConfig, predictions: Predictions) -> None:
+    spoken = [SpokenCorpus("one", "acted", "de"), SpokenCorpus("two", "acted", "en")]
+    told = limits(config, spoken)
+    assert "is acted (one, two). Natural speech is harder" in told
+    assert "Languages of that speech: de, en." in told
+    assert f"up to {1.5 * config.window_s:g} s is analysed as a whole" in told
+    assert "Equal accuracy over gender, age, accent and language was not measured" in told
+    natural = limits(config, [*spoken, SpokenCorpus("three", "natural", "en")])
+    assert "is acted (one, two); natural (three)." in natural
+    assert "Natural speech is harder" not in natural
+    assert "speech that it learned from" not in limits(config, [])
+
+
+def test_limits_hold_the_difference_between_genders_where_it_was_measured(config: BundleConfig) -> None:
+    gap = Gap("one", "female", "male", {"unweighted_average_recall": Interval(0.1, -0.05, 0.25)})
+    told = limits(config, (), [gap])
+    assert "between genders: one +0.100 [-0.050, +0.250] (female minus male)" in told
+    assert "over gender" not in told
+
+
+def test_the_shipped_card_has_the_limits_that_are_written_today() -> None:
+    config = load_bundle(DEFAULT).config
+    facts = {name: importlib.import_module(f"emobridge.training.corpora.{name}").FACTS for name in SPEECH}
+    spoken = [SpokenCorpus(name, found.speech, found.language) for name, found in facts.items()]
+    assert limits(config, spoken) in (DEFAULT / "README.md").read_text(encoding="utf-8")

@@ -33,6 +33,7 @@ FACTS = CorpusFacts(
     "Multimodal Actors Dataset, IEEE Trans. Affective Computing 5(4), 377-390, 2014",
     source="https://github.com/CheyneyComputerScience/CREMA-D",
     original_layout="AudioWAV/1001_DFA_ANG_XX.wav (with VideoDemographics.csv and processedResults/tabulatedVotes.csv)",
+    speech="acted",
 )
 EMOTIONS = dict(zip(("ANG", "DIS", "FEA", "HAP", "NEU", "SAD"), FACTS.labels, strict=True))
 VOTE_COLUMNS = dict(zip("ADFHNS", FACTS.labels, strict=True))

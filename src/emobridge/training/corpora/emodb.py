@@ -23,6 +23,7 @@ FACTS = CorpusFacts(
     "Interspeech 2005",
     source="https://zenodo.org/records/17651657",
     original_layout="wav/03a01Fa.wav (and erkennung.txt, optional)",
+    speech="acted",
 )
 EMOTIONS = dict(zip("WLEAFTN", FACTS.labels, strict=True))
 SPEAKERS = {  # speaker: (gender, age)

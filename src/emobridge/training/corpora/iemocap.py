@@ -28,6 +28,7 @@ FACTS = CorpusFacts(
     "2008",
     source="https://sail.usc.edu/iemocap/",
     original_layout="Session1/dialog/EmoEvaluation/Ses01F_impro01.txt, with dialog/transcriptions and sentences/wav",
+    speech="acted",
 )
 NO_AGREEMENT = "xxx"
 FOUR = {"angry": ("ang",), "happy": ("hap", "exc"), "sad": ("sad",), "neutral": ("neu",)}

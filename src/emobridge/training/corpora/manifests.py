@@ -30,7 +30,11 @@ _FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """What is known of a named corpus before a file is read; `original_layout` describes its folder in one line."""
+    """What is known of a named corpus before a file is read.
+
+    `original_layout` describes its folder in one line; `speech` is ``acted`` or ``natural``, empty where it holds none
+    or where nobody says.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -39,6 +43,7 @@ class CorpusFacts:
     citation: str
     source: str
     original_layout: str
+    speech: str = ""
     scales: Mapping[str, Scale] = field(default_factory=dict)
 
 
@@ -257,6 +262,7 @@ def assemble(facts: CorpusFacts, entries: Iterable[Entry], opened: bool = False)
         scales=facts.scales,
         language=facts.language,
         licence=facts.licence,
+        speech=facts.speech,
         citation=facts.citation,
         source=facts.source,
         problems=tuple(problems),

@@ -36,6 +36,7 @@ FACTS = CorpusFacts(
     "Speech From Existing Podcast Recordings, IEEE Trans. Affective Computing 10(4), 471-483, 2019",
     source="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
     original_layout="Labels/labels_consensus.csv (or .json), Audios/MSP-PODCAST_0001_0008.wav, Transcripts/*.txt",
+    speech="natural",
 )
 NO_AGREEMENT = "X"
 # Until release 1.8 the file's name was misspelt.

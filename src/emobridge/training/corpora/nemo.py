@@ -22,6 +22,7 @@ FACTS = CorpusFacts(
     citation="I. Christop, nEMO: Dataset of Emotional Speech in Polish, LREC-COLING 2024, 12111-12116",
     source="https://github.com/amu-cai/nEMO",
     original_layout="data.tsv and samples/EB0_anger_1.wav",
+    speech="acted",
 )
 
 

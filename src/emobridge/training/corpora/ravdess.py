@@ -22,6 +22,7 @@ FACTS = CorpusFacts(
     "(RAVDESS), PLoS ONE 13(5): e0196391, 2018",
     source="https://zenodo.org/records/1188976",
     original_layout="Actor_01/03-01-06-01-02-01-12.wav (Audio_Speech_Actors_01-24)",
+    speech="acted",
 )
 SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 INTENSITIES = {"01": "normal", "02": "strong"}

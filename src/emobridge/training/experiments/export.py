@@ -4,6 +4,7 @@ import hashlib
 import json
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ from emobridge.labels import MODALITIES, views_of
 from emobridge.training.evaluation.out_of_domain import DOMAIN, Domain, FusionWithDistance, load_domain
 from emobridge.training.evaluation.predictions import Predictions
 from emobridge.training.evaluation.scores import Scores, score, score_four
+from emobridge.training.evaluation.subgroups import gender_gaps
 from emobridge.training.evaluation.view_calibration import corpus_categories, fit_view, untested
-from emobridge.training.experiments.model_card import model_card
+from emobridge.training.experiments.model_card import SpokenCorpus, model_card
 from emobridge.training.experiments.prepare import LEFT_OUT
 from emobridge.training.experiments.recipe import Recipe, parse_recipe
 from emobridge.training.experiments.train_fold import HELD_OUT, LEARNED, PREDICTIONS, RUN, system_config
@@ -46,6 +48,7 @@ from emobridge.utils.files import make_folder, read_json
 from emobridge.version import __version__
 
 OPSET = 17
+SPOKEN = ("speech", "language")  # of the record of a corpus: for the card alone
 LARGE_WEIGHTS = 65_536
 LARGE_IN_FUSION = 16_384  # its layers are smaller, and several members have many
 WINDOW_S = 4.0  # recordings are cut into windows of about the length of the training clips
@@ -68,7 +71,8 @@ def export(run: Path, out: Path) -> Bundle:
     recipe = parse_recipe(record["recipe"])
     system = load_system(run, record, recipe)
     domain = load_domain(run / DOMAIN) if (run / DOMAIN).exists() else None
-    scores = score(Predictions.read(run / PREDICTIONS), recipe.evaluation.resamples)
+    predictions, resamples = Predictions.read(run / PREDICTIONS), recipe.evaluation.resamples
+    scores, gaps = score(predictions, resamples), gender_gaps(predictions, resamples)
     check_bundle_folder(out)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "bundle"
@@ -77,10 +81,21 @@ def export(run: Path, out: Path) -> Bundle:
         _write_weights(system, folder)
         config = _config(recipe, record, system, encoders, domain)
         config = replace(config, views=_views(run, recipe, config))
-        (folder / "README.md").write_text(model_card(config, scores, _left_out(run, recipe)), encoding="utf-8")
+        (folder / "README.md").write_text(
+            model_card(config, scores, _left_out(run, recipe), _spoken(record), gaps), encoding="utf-8"
+        )
         seal_bundle(folder, config)
         _replace_folder(folder, out)
     return load_bundle(out)
+
+
+def _spoken(record: Mapping[str, Any]) -> list[SpokenCorpus]:
+    """Return the corpora whose speech was learned from; a record of an older version does not know its kind."""
+    return [
+        SpokenCorpus(corpus["corpus"], *(corpus.get(key, "") for key in SPOKEN))
+        for corpus in record["corpora"]
+        if "from speech" in corpus["used_for"]
+    ]
 
 
 def check_bundle_folder(out: Path) -> None:
@@ -358,7 +373,10 @@ def _config(
         conformal={
             name: ConformalConfig(one["category_threshold"], one["half_width"]) for name, one in calibration.items()
         },
-        training_data=tuple(TrainingCorpus(**corpus) for corpus in record["corpora"]),
+        training_data=tuple(
+            TrainingCorpus(**{key: value for key, value in corpus.items() if key not in SPOKEN})
+            for corpus in record["corpora"]
+        ),
         distance_threshold=None if domain is None else float(domain.threshold),
     )
 

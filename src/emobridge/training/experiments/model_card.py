@@ -1,27 +1,42 @@
-"""The model card, written from what the bundle and its held-out scores say; no figure is typed by hand."""
+"""The model card, written from what was trained and measured: neither figures nor limits are typed by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from emobridge.encoders.config import AcousticConfig, LinguisticConfig, NamedEncoderConfig
 from emobridge.inference.bundle import BundleConfig
+from emobridge.inference.timeline import LONG_WINDOWS
 from emobridge.training.evaluation.scores import Scores
+from emobridge.training.evaluation.subgroups import Gap
 from emobridge.training.evaluation.tables import confidence_table, markdown_table, score_table
 
-LIMITS = """\
-- It hears how speech sounds and reads what it says; it does not know what a person feels.
-- The speech corpora are acted. Spontaneous speech, other languages, ages and microphones are harder than the table.
-- It was not tested for equal accuracy over gender, age, accent or language.
-- Recordings are cut into fixed windows; music, noise and several voices at once are judged as if they were one speaker.
+PURPOSE = """\
+- It estimates an emotion from how speech sounds and what is said; it does not know what a person feels."""
+LAW = """\
 - Do not use it to decide about people. Inferring emotions of people at work or in education is prohibited in the
-  European Union (Regulation (EU) 2024/1689, article 5(1)(f)), except for medical or safety reasons.
-"""
+  European Union (Regulation (EU) 2024/1689, article 5(1)(f)), except for medical or safety reasons."""
 LEFT_OUT_NOTE = """\
 Each row is a corpus that a model of the same recipe was tested on as a whole after training on the others: how it fares
 with another microphone, language or way of speaking. `, four`: angry, happy, neutral and sad alone.
 """
 
 
-def model_card(config: BundleConfig, scores: Scores, left_out: Mapping[str, Scores] | None = None) -> str:
+@dataclass(frozen=True)
+class SpokenCorpus:
+    """A corpus whose speech a model learned from: ``acted`` or ``natural``, empty where not known; ISO 639-1 code."""
+
+    corpus: str
+    speech: str
+    language: str
+
+
+def model_card(
+    config: BundleConfig,
+    scores: Scores,
+    left_out: Mapping[str, Scores] | None = None,
+    spoken: Sequence[SpokenCorpus] = (),
+    gaps: Sequence[Gap] = (),
+) -> str:
     """Return the card as Markdown.
 
     Args:
@@ -29,6 +44,8 @@ def model_card(config: BundleConfig, scores: Scores, left_out: Mapping[str, Scor
         scores: of the held-out test part, whose speakers and sentences the model never met.
         left_out: corpus -> scores on it of a model of the same recipe that was trained without it; None where this
             was not measured.
+        spoken: the corpora whose speech it learned from.
+        gaps: between genders on the held-out test part; empty where they were not measured.
     """
     held_out = scores.corpora or {"all": scores}
     sections = [
@@ -51,9 +68,46 @@ def model_card(config: BundleConfig, scores: Scores, left_out: Mapping[str, Scor
         confidence_table(held_out, of="corpus"),
         *([] if not left_out else ["On corpora left out:", confidence_table(left_out, of="corpus")]),
         "## Limits and responsible use",
-        LIMITS,
+        limits(config, spoken, gaps),
     ]
     return "\n\n".join(section.strip() for section in sections if section) + "\n"
+
+
+def limits(config: BundleConfig, spoken: Sequence[SpokenCorpus] = (), gaps: Sequence[Gap] = ()) -> str:
+    """Return what the model was not made for and not tested on, from what it learned from and what was measured."""
+    windows = (
+        f"- An utterance of up to {LONG_WINDOWS * config.window_s:g} s is analysed as a whole, a longer one in "
+        f"overlapping windows of {config.window_s:g} s. Silence, noise and music get no category; where several speak "
+        "at once, what is said of one may come from another."
+    )
+    return "\n".join([PURPOSE, *_speech_limits(spoken), _gender_limits(gaps), windows, LAW])
+
+
+def _speech_limits(spoken: Sequence[SpokenCorpus]) -> list[str]:
+    if not spoken:
+        return []
+    of = {kind: ", ".join(one.corpus for one in spoken if one.speech == kind) for kind in ("acted", "natural", "")}
+    told = "; ".join(f"{kind or 'of a kind that nobody told'} ({names})" for kind, names in of.items() if names)
+    harder = "" if of["natural"] else " Natural speech is harder than the tables."
+    languages = ", ".join(sorted({one.language for one in spoken}))
+    return [
+        f"- The speech that it learned from is {told}.{harder}",
+        f"- Languages of that speech: {languages}. Others, and other microphones, are harder.",
+    ]
+
+
+def _gender_limits(gaps: Sequence[Gap]) -> str:
+    told = [
+        f"{gap.corpus} {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] ({gap.first} minus {gap.second})"
+        for gap in gaps
+        if (found := gap.metrics.get("unweighted_average_recall")) is not None
+    ]
+    if not told:
+        return "- Equal accuracy over gender, age, accent and language was not measured."
+    return (
+        f"- Difference in UAR between genders: {'; '.join(told)}. Equal accuracy over age, accent and language was not "
+        "measured."
+    )
 
 
 def _facts(config: BundleConfig) -> str:

@@ -63,6 +63,8 @@ def run_record(
                 "utterances": int((examples.corpora[parts.train] == number).sum()),
                 "speakers": _speakers(examples, parts.train[examples.corpora[parts.train] == number]),
                 "used_for": _used_for(examples, number),
+                "speech": corpus.speech,
+                "language": corpus.language,
             }
             for number, corpus in enumerate(prepared.corpora)
         ],
