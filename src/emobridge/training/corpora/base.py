@@ -83,10 +83,10 @@ class Corpus:
         scales: dimension -> the corpus's scale.
         language: ISO 639-1 code.
         licence, citation, source: where it comes from and on what terms, for the model card.
-        speech: ``acted`` or ``natural``; empty where there is none, or where it is not known.
         problems: rows or files that were left out, each with its reason.
         known_counts: what is published of the corpus beside what was found; empty where nothing is.
         whole: how many utterances there were before a part of them was selected; None: these are all.
+        speech: ``acted`` or ``natural``; empty where there is none, or where it is not known.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Corpus:
     licence: str
     citation: str
     source: str
-    speech: str = ""
     problems: tuple[str, ...] = ()
     known_counts: tuple[KnownCount, ...] = ()
     whole: int | None = None
+    speech: str = ""
