@@ -268,7 +268,7 @@ def sentence(results: Mapping[str, Any], script: str) -> str:
 
 
 def interval(figure: Mapping[str, float | None] | None, signed: bool = False) -> str:
-    """Return ``.512 [.480, .551]``; empty where the figure is not defined, without the interval where that is not."""
+    """Return ``0.512 [0.480, 0.551]``; empty without a figure, the value alone without an interval."""
     if figure is None or figure["value"] is None:
         return ""
     value, low, high = (

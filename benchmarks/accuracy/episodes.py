@@ -2,7 +2,7 @@
 
     python -m benchmarks.accuracy.episodes --data CORPORA [--recipe default] [--fold 1 --fold 2]
 
-The authors' test parts of dialogue are small: a perfect system shows a calibration error of .04 on EmoryNLP's by chance
+The authors' test parts of dialogue are small: a perfect system has a calibration error of 0.04 on EmoryNLP's by chance
 alone. Here the episodes of each corpus are dealt to four parts (protocol ``episodes``), and each fold's model, with the
 start of its words, learns from two of them. What RUN holds is only read, what was interrupted goes on. Needs the extra
 [train], the plot [report].

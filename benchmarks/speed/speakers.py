@@ -32,9 +32,9 @@ NOTE = (
     "Conversations of two minutes in one channel, pauses of 0.2 to 1.2 s, some of them longer, 8 % of the turns "
     "overlapping the one before; the number of speakers is given. Confusion = share of the time in which one speaker "
     "alone speaks and a segment lies, that is given to the wrong speaker, the names mapped in the best way (the "
-    "confusion part of the diarisation error rate); half and half at random would be .5 for two. Purity = share of the "
-    "time of each found speaker that belongs to the one who has most of it. Missed = share of the speech that lies in "
-    "no segment; clips that have silence at their ends count it as speech."
+    "confusion part of the diarisation error rate); half and half at random would be 0.5 for two. Purity = share of "
+    "the time of each found speaker that belongs to the one who has most of it. Missed = share of the speech that lies "
+    "in no segment; clips that have silence at their ends count it as speech."
 )
 
 

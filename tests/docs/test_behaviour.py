@@ -16,7 +16,7 @@ def results(name: str) -> Any:
 
 
 def rounded(value: float, places: int, sign: str = "") -> str:
-    return f"{round(value, places) + 0.0:{sign}.{places}f}".replace("0.", ".")
+    return f"{round(value, places) + 0.0:{sign}.{places}f}"
 
 
 def test_lengths() -> None:

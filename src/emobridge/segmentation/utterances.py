@@ -19,8 +19,8 @@ STAYING_PROBABILITY = 0.35  # speech that has begun goes on down to it: a soft s
 SHORTEST_PAUSE_S = 0.3  # a shorter one is a stop consonant or a breath inside an utterance
 JOINING_PAUSE_S = 0.6  # across which what is too brief to be judged well joins its neighbour
 LONGEST_S = 12.0  # a sentence or two; what is longer is cut at its quietest point
-# On either side: the detector is up to .12 s late at soft beginnings and voices fade; but every .1 s of silence more at
-# both ends makes the shipped model hear .004 to .007 less arousal, in each of three corpora.
+# On either side: the detector is up to 0.12 s late at soft beginnings, and voices fade. But each further 0.1 s of
+# silence at both ends lowers the arousal that the shipped model predicts by 0.004 to 0.007, in each of three corpora.
 PADDING_S = 0.2
 QUIET_S = 0.2  # over which loudness is averaged where the quietest point is sought
 

@@ -109,7 +109,7 @@ def room_response(reverberation_s: float, direct_ratio_db: float, generator: Gen
     than the direct sound, as walls and air make it.
 
     Args:
-        reverberation_s: time in which the sound decays by 60 dB (living rooms .3 to .6 s, halls 1 s and more).
+        reverberation_s: time in which the sound decays by 60 dB (living rooms 0.3 to 0.6 s, halls 1 s and more).
         direct_ratio_db: energy of the direct sound over that of all reflections (near the speaker above 0).
         generator: of the reflections.
     """

@@ -1,0 +1,25 @@
+"""The pages write numbers in one style: 0.302, not .302."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("benchmarks", "deploy", "docs", "examples", "page", "recipes", "src", "tests")
+FOUND = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md") if "node_modules" not in path.parts]
+PAGES = sorted([*ROOT.glob("*.md"), *FOUND])
+BARE = re.compile(r"(?:^|[\s(\[|±+-])[-+]?\.\d+(?!\w)")
+
+
+def test_a_decimal_without_its_zero_is_found() -> None:
+    for text in (".302 at", "from .5 to", "| .27 |", "+.132 [.037", "(.391)", "-.008"):
+        assert BARE.search(text), text
+    for text in ("0.302", "v1.2.3", "`{x:.3f}`", "call.3gp", "ends. 5 of", "..."):
+        assert not BARE.search(text), text
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES])
+def test_decimals_have_their_zero(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [f"line {number}: {line}" for number, line in enumerate(lines, 1) if BARE.search(line)] == []
