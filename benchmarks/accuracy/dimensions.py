@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 import emobridge
+from benchmarks.accuracy.dimension_proxies import measured_proxies
 from benchmarks.listening import COMMITTED, interval, progress, stored, write_results
 from emobridge.training.corpora.base import Utterance
 from emobridge.training.evaluation.bootstrap import bootstrap_intervals, paired_differences
-from emobridge.training.evaluation.dimension_proxies import measured_proxies
 from emobridge.training.evaluation.predictions import Predictions
 from emobridge.training.evaluation.scores import score
 from emobridge.training.evaluation.tables import markdown_table

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from emobridge.training.corpora.base import Utterance
-from emobridge.training.evaluation.dimension_proxies import (
+from benchmarks.accuracy.dimension_proxies import (
     measured_proxies,
     rank_correlation,
     right_order_share,
     within_share,
 )
+from emobridge.training.corpora.base import Utterance
 from emobridge.training.evaluation.predictions import Predictions
 
 AROUSAL = {"angry": 0.8, "happy": 0.8, "sad": 0.3}
