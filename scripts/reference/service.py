@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emobridge import results
 from emobridge.server.api.app import build_app
 from emobridge.server.problems import KINDS
 from emobridge.server.settings import ENVIRONMENT, TOLD, TYPES
 
-from .markdown import markdown, spelled, table
+from .markdown import Docstring, markdown, spelled, table
 
 SETTINGS = f"""Each is an option of `emobridge serve` (`--max-upload-mb`), a variable (`{ENVIRONMENT}MAX_UPLOAD_MB`) and
 a key of the TOML file that `--config` names (`max_upload_mb`). Options override variables, and variables the file."""
@@ -72,9 +73,11 @@ def schema_lines(name: str, schema: dict[str, Any]) -> Iterator[str]:
     text = f"A list; each item: {shape['description']}" if shape is not schema else shape["description"]
     yield from (f"### {name}", "", text, "")
     required, rows = shape.get("required", ()), []
+    documented = Docstring.of(getattr(results, name)) if hasattr(results, name) else None
     for key, one in shape["properties"].items():
         optional = "" if key in required else ", may be missing"
-        rows.append((f"`{key}`", f"{json_type(one)}{optional}", one.get("description", "")))
+        text = documented[key] if documented else one.get("description", "")
+        rows.append((f"`{key}`", f"{json_type(one)}{optional}", text))
     yield from table(("key", "type", "what it is"), rows)
 
 

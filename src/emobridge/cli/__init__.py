@@ -29,19 +29,19 @@ COMMANDS = {
     ),
     "bulk": (
         "emobridge.cli.bulk:bulk",
-        "Judge an archive of recordings into one table of Parquet files, on this machine or on a Ray cluster.",
+        "Predict an archive of recordings into one table of Parquet files, on this machine or on a Ray cluster.",
     ),
     "listen": (
         "emobridge.cli.listen:listen",
-        "Print what is heard while it is heard, an utterance a line; ctrl-C ends it with a summary.",
+        "Predict live sound and print a line for each utterance; ctrl-C ends it with a summary.",
     ),
     "serve": (
         "emobridge.cli.serve:serve",
-        "Answer over HTTP: recordings in, results out, live sound over a socket; and a page at / for a browser.",
+        "Serve predictions over HTTP: recordings and live sound in, results out, and a page at / for browsers.",
     ),
     "serve-key": (
         "emobridge.cli.serve:serve_key",
-        "Print a new API key, once: the file keeps its SHA-256 alone.",
+        "Print a new API key once; the file keeps only its SHA-256.",
     ),
     "report": (
         "emobridge.cli.report:report",
@@ -54,19 +54,19 @@ COMMANDS = {
     ),
     "corpus": (
         "emobridge.cli.corpus:corpus",
-        "Count what is in a corpus beside what is published, tell what cannot be used and why, and audit its folds.",
+        "Count what a corpus holds against what is published, list what cannot be used and why, and audit its folds.",
     ),
     "encode": (
         "emobridge.cli.training:encode",
-        "Put what a recipe's frozen encoders make of its corpora into the cache, once, for all trainings.",
+        "Cache what a recipe's frozen encoders give for its corpora, once for all trainings.",
     ),
     "train": (
         "emobridge.cli.training:train",
-        "Train a recipe on one fold; what comes out can be exported.",
+        "Train a recipe on one fold; the run can be exported.",
     ),
     "crossvalidate": (
         "emobridge.cli.training:crossvalidate",
-        "Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.",
+        "Train and evaluate every variant of a recipe on every fold; print the figures with intervals over speakers.",
     ),
     "compare": (
         "emobridge.cli.training:compare",
@@ -74,7 +74,7 @@ COMMANDS = {
     ),
     "evaluate": (
         "emobridge.cli.training:evaluate",
-        "Judge a bundle on a recipe's test part, through the graphs that predict for users.",
+        "Evaluate a bundle on a recipe's test part, with the graphs that predict for users.",
     ),
     "export": (
         "emobridge.cli.training:export",

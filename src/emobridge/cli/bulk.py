@@ -13,7 +13,8 @@ def bulk(
     out: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder for the table: a path or an address.")],
     *,
     transcript: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="The words, in a file of each recording's name; or an address.")
+        str | None,
+        typer.Option(metavar="FOLDER", help="Transcripts, in a file of each recording's name; or an address."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="How many recordings at once; left out: one a processor.")
@@ -23,9 +24,10 @@ def bulk(
         Path | None, typer.Option(help="Model directory; left out: the model that comes with emobridge.")
     ] = None,
     categories: Annotated[str | None, typer.Option(help="One of the model's category views, such as four.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel to hear, from 1; left out: mixed down.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel to use, counted from 1; left out: mixed down.")] = None,
     asr: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Whisper model, a name or a path, for what has no words.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Whisper model, a name or a path, for recordings without a transcript."),
     ] = None,
     language: Annotated[str | None, typer.Option(help="Language for --asr; left out: it is recognised.")] = None,
     precision: Annotated[
@@ -34,12 +36,11 @@ def bulk(
     parts: Annotated[
         int | None, typer.Option(min=1, help="How many files the table has; left out: as it needs.")
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Do all again, also what OUTPUT holds already.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over and replace what OUTPUT holds.")] = False,
 ) -> None:
-    """Judge an archive of recordings into one table of Parquet files, on this machine or on a Ray cluster.
+    """Predict an archive of recordings into one table of Parquet files, on this machine or on a Ray cluster.
 
-    What could not be judged is in a table of its own. What was interrupted goes on where it stopped when the same
-    command is given again.
+    Recordings that failed are in a table of their own. The same command resumes an interrupted run.
     """
     from emobridge.batch.cluster.parts import FAILED
     from emobridge.batch.cluster.run import run

@@ -19,14 +19,16 @@ def corpus(
     root: Annotated[Path | None, typer.Argument(help="Its folder; left out: EMOBRIDGE_DATA.")] = None,
     *,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE,...", help="Only utterances that are so; may be repeated.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE,...", help="Only utterances with these values. Repeatable.")
     ] = None,
-    leaks: Annotated[bool, typer.Option("--leaks", help="Look for what lies in two parts of a fold.")] = False,
+    leaks: Annotated[
+        bool, typer.Option("--leaks", help="Look for speakers, recordings and texts that lie in two parts of a fold.")
+    ] = False,
     protocol: Annotated[
         str | None, typer.Option(help="The rule or fold file to look at; left out: the corpus's own folds.")
     ] = None,
 ) -> None:
-    """Count what is in a corpus beside what is published, tell what cannot be used and why, and audit its folds."""
+    """Count what a corpus holds against what is published, list what cannot be used and why, and audit its folds."""
     corpora = load_extra("emobridge.training.corpora", "train")
     selection = load_extra("emobridge.training.corpora.selection", "train")
     found = selection.select(corpora.read_corpus(name, root), only or ())

@@ -39,13 +39,13 @@ def listen(
     output_format: Annotated[
         str, typer.Option("--format", help="text, or jsonl: a line an utterance, and one every second for the present.")
     ] = "text",
-    seconds: Annotated[float | None, typer.Option(help="Stop after so much sound; left out: at its end.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this much sound; left out: at its end.")] = None,
     normalize_speakers: Annotated[
         bool, typer.Option("--normalize-speakers", help="As with predict; all of the sound is one speaker.")
     ] = False,
     relative: Relative = False,
 ) -> None:
-    """Print what is heard while it is heard, an utterance a line; ctrl-C ends it with a summary.
+    """Predict live sound and print a line for each utterance; ctrl-C ends it with a summary.
 
     The sound is that of a microphone (the extra [listen]), or raw samples on standard input: 16 bits, signed,
     little-endian, one channel. On a terminal the last line is an estimate of the present, a new one every second.

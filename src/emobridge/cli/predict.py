@@ -17,7 +17,8 @@ ListFile = Annotated[
     Path | None, typer.Option("--list", metavar="FILE", help="Text file with one more recording or folder a line.")
 ]
 Words = Annotated[
-    Path | None, typer.Option(help="The words: a file; for several recordings, a folder with NAME.txt, .srt, ... each.")
+    Path | None,
+    typer.Option(help="Transcript: a file; for several recordings, a folder with NAME.txt, .srt, ... for each."),
 ]
 Speakers = Annotated[
     str | None,
@@ -34,7 +35,7 @@ Language = Annotated[str | None, typer.Option(help="Language for --asr, such as 
 Categories = Annotated[
     str | None, typer.Option(help="One of the model's sets of categories, such as four; 'emobridge models' lists them.")
 ]
-Channel = Annotated[int | None, typer.Option(help="Channel to hear, from 1; left out: mixed down.")]
+Channel = Annotated[int | None, typer.Option(help="Channel to use, counted from 1; left out: mixed down.")]
 Formats = Annotated[
     str | None,
     typer.Option(
@@ -44,7 +45,7 @@ Formats = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="A file for all, or a folder for files of each and a table of all.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes for a folder of results; left out: 1.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Do all again, also what --out holds already.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start over and replace what --out holds.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all, with --jobs one each.")]
 Precision = Annotated[
     str | None, typer.Option(help="Of public encoders: auto, float32, bfloat16 or int8; left out: as trained.")
@@ -91,7 +92,7 @@ def predict(
     """Print or write the emotions in recordings, segment by segment, and a summary of each.
 
     A recording that cannot be read is reported on standard error and never stops the rest. Of several recordings into
-    a folder a journal is kept: what was interrupted goes on where it stopped when the same command is given again.
+    a folder a journal is kept, so that the same command resumes an interrupted run.
     """
     # Before numpy comes: the front end's matrix products are so small that threads would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

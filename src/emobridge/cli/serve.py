@@ -16,7 +16,7 @@ PACKAGES = ("fastapi", "httptools", "prometheus_client", "python_multipart", "uv
 
 
 def serve(config: Path | None = None, **given: Any) -> None:
-    """Answer over HTTP: recordings in, results out, live sound over a socket; and a page at / for a browser.
+    """Serve predictions over HTTP: recordings and live sound in, results out, and a page at / for browsers.
 
     Without --keys only this machine can reach it. Each setting is also a variable EMOBRIDGE_SERVE_NAME and a key of the
     file that --config names; a flag goes before a variable, and a variable before the file.
@@ -61,11 +61,11 @@ serve.__annotations__ = {each.name: each.annotation for each in _OPTIONS}
 
 
 def serve_key(
-    name: Annotated[str, typer.Argument(help="Whose key it is: a name for its jobs, its limits and its line.")],
+    name: Annotated[str, typer.Argument(help="Name of the client, for its jobs, its limits and its line.")],
     *,
     keys: Annotated[Path, typer.Option(metavar="FILE", help="File of keys; made where it is not there.")],
 ) -> None:
-    """Print a new API key, once: the file keeps its SHA-256 alone."""
+    """Print a new API key once; the file keeps only its SHA-256."""
     from emobridge.server.security import make_key
 
     typer.echo(make_key(name, keys))

@@ -25,7 +25,7 @@ Resamples = Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap 
 AllowLeaks = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-leak", metavar="NAME", help="Train although the split leaks so; the report tells. Repeatable."
+        "--allow-leak", metavar="NAME", help="Train although the split has this leak; the report says so. Repeatable."
     ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; left out: all.")]
@@ -48,9 +48,9 @@ def encode(
     ] = None,
     threads: Threads = None,
 ) -> None:
-    """Put what a recipe's frozen encoders make of its corpora into the cache, once, for all trainings.
+    """Cache what a recipe's frozen encoders give for its corpora, once for all trainings.
 
-    What is done stays done: an interrupted pass goes on where it stopped when the same command is given again.
+    The same command resumes an interrupted pass.
     """
     pooled = [] if pool_frames is None else [f"acoustic.pool_frames={pool_frames}"]
     chosen = _read(recipe, [*(overrides or []), *pooled], threads)
@@ -85,7 +85,7 @@ def train(
     allow_leaks: AllowLeaks = None,
     threads: Threads = None,
 ) -> None:
-    """Train a recipe on one fold; what comes out can be exported.
+    """Train a recipe on one fold; the run can be exported.
 
     In several processes, which share the batches of a step: torchrun --nproc-per-node 2 --no-python emobridge train ...
     """
@@ -105,7 +105,7 @@ def crossvalidate(
     *,
     data: Data = None,
     overrides: Overrides = None,
-    folds: Annotated[list[int] | None, typer.Option("--fold", min=1, help="Only this fold; may be repeated.")] = None,
+    folds: Annotated[list[int] | None, typer.Option("--fold", min=1, help="Only this fold. Repeatable.")] = None,
     leave_corpus_out: Annotated[
         bool, typer.Option("--leave-corpus-out", help="One fold a corpus: train on the others, test on all of it.")
     ] = False,
@@ -122,10 +122,10 @@ def crossvalidate(
     jobs: Annotated[int, typer.Option(min=1, help="Train so many folds at once, each in a process of one thread.")] = 1,
     threads: Threads = None,
 ) -> None:
-    """Train and judge every variant of a recipe on every fold; print the figures with intervals over speakers.
+    """Train and evaluate every variant of a recipe on every fold; print the figures with intervals over speakers.
 
-    The same command goes on where it was stopped. The report, a page and Markdown, is put into the folder. What is not
-    on this machine, corpora and encoders, is told at once, before any work.
+    The same command resumes an interrupted run. The report, a page and Markdown, is put into the folder. Corpora and
+    encoders that are not on this machine are reported before any work.
     """
     chosen = _read(recipe, overrides, threads)
     if export_to is not None:  # before hours of training
@@ -163,9 +163,9 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="RUN[:VARIANT]", help="Folder of a run; its recipe, or a variant.")],
     second: Annotated[str, typer.Argument(metavar="RUN[:VARIANT]", help="What it is compared with.")],
     *,
-    shared: Annotated[bool, typer.Option("--shared", help="Compare the utterances that both judged.")] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="Compare the utterances that both predicted.")] = False,
     categories: Annotated[
-        str | None, typer.Option(help="Judge both on a view of the categories, such as four.")
+        str | None, typer.Option(help="Compare both on a view of the categories, such as four.")
     ] = None,
     resamples: Resamples = 1000,
 ) -> None:
@@ -204,7 +204,7 @@ def evaluate(
     fold: Fold = 1,
     allow_leaks: AllowLeaks = None,
 ) -> None:
-    """Judge a bundle on a recipe's test part, through the graphs that predict for users."""
+    """Evaluate a bundle on a recipe's test part, with the graphs that predict for users."""
     chosen = _read(recipe, overrides, None)
     trial = load_extra("emobridge.training.experiments.evaluate", "train")
     with _progress() as report:

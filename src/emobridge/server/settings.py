@@ -45,38 +45,34 @@ class Settings:
     ] = ()
     cors_origin: Annotated[tuple[str, ...], Told("Origin of another web page that may use the service.")] = ()
     decoders: Annotated[int, Told("Processes that decode recordings.", 1, 64)] = min(2, CORES)
-    threads: Annotated[int, Told("Recordings that are judged at a time.", 1, 256)] = CORES
-    batch_size: Annotated[int, Told("Recordings that are put to the model together, at most.", 1, 256)] = 8
-    batch_wait_ms: Annotated[float, Told("How long the first of them waits for others.", 0, 1000)] = 3.0
-    queue: Annotated[int, Told("Jobs that are not finished, of all clients; beyond them 503.", 1, 1_000_000)] = 256
-    jobs_per_client: Annotated[
-        int, Told("Jobs that are not finished, of one client; beyond them 429.", 1, 1_000_000)
-    ] = 64
+    threads: Annotated[int, Told("Recordings that are predicted at a time.", 1, 256)] = CORES
+    batch_size: Annotated[int, Told("Largest number of recordings in a batch.", 1, 256)] = 8
+    batch_wait_ms: Annotated[float, Told("How long the first recording of a batch waits for others.", 0, 1000)] = 3.0
+    queue: Annotated[int, Told("Unfinished jobs of all clients; beyond them 503.", 1, 1_000_000)] = 256
+    jobs_per_client: Annotated[int, Told("Unfinished jobs of one client; beyond them 429.", 1, 1_000_000)] = 64
     requests_per_minute: Annotated[int, Told("Requests of one client; beyond them 429.", 1, 10_000_000)] = 6000
     sockets: Annotated[int, Told("Live streams at a time, of all clients; beyond them 503.", 0, 10_000)] = 32
     sockets_per_client: Annotated[
         int, Told("Live streams and streams of events of one client; beyond them 429.", 1, 10_000)
     ] = 8
     connections: Annotated[int, Told("Connections at a time, of all clients; beyond them 503.", 1, 1_000_000)] = 1000
-    max_upload_mb: Annotated[int, Told("Size of one upload, in MiB.", 1, 1_000_000)] = 512
-    max_disk_mb: Annotated[int, Told("What all uploads and results take on disk, in MiB.", 1, 100_000_000)] = 10_240
-    max_decoded_mb: Annotated[
-        int, Told("What the sound of one recording may take on disk while it is judged.", 1, 1_000_000)
-    ] = 2048
-    max_duration_s: Annotated[float, Told("Length of a recording or a live stream.", 1, 1_000_000)] = 14_400.0
-    max_channels: Annotated[int, Told("Channels of a recording.", 1, 1024)] = 16
-    max_transcript_kb: Annotated[int, Told("Size of a transcript or a file of turns, in KiB.", 1, 1_000_000)] = 4096
-    decode_memory_mb: Annotated[int, Told("Memory of a process that decodes, in MiB.", 128, 1_000_000)] = 1024
-    decode_time_s: Annotated[float, Told("Time that decoding a recording may take.", 0.1, 86_400)] = 300.0
-    judge_time_s: Annotated[float, Told("Time that judging a recording may take.", 0.1, 86_400)] = 3600.0
-    upload_time_s: Annotated[float, Told("Time that an upload may take.", 1, 86_400)] = 900.0
-    idle_time_s: Annotated[float, Told("Time for which an upload or a live stream may send nothing.", 0.1, 3600)] = 30.0
-    short_s: Annotated[float, Told("Length up to which the result of a recording is waited for.", 0, 3600)] = 60.0
+    max_upload_mb: Annotated[int, Told("Largest upload, in MiB.", 1, 1_000_000)] = 512
+    max_disk_mb: Annotated[int, Told("Disk space of all uploads and results, in MiB.", 1, 100_000_000)] = 10_240
+    max_decoded_mb: Annotated[int, Told("Disk space of one decoded recording, in MiB.", 1, 1_000_000)] = 2048
+    max_duration_s: Annotated[float, Told("Longest recording or live stream.", 1, 1_000_000)] = 14_400.0
+    max_channels: Annotated[int, Told("Most channels of a recording.", 1, 1024)] = 16
+    max_transcript_kb: Annotated[int, Told("Largest transcript or file of turns, in KiB.", 1, 1_000_000)] = 4096
+    decode_memory_mb: Annotated[int, Told("Memory of a decoding process, in MiB.", 128, 1_000_000)] = 1024
+    decode_time_s: Annotated[float, Told("Longest time to decode a recording.", 0.1, 86_400)] = 300.0
+    judge_time_s: Annotated[float, Told("Longest time to predict a recording.", 0.1, 86_400)] = 3600.0
+    upload_time_s: Annotated[float, Told("Longest time of an upload.", 1, 86_400)] = 900.0
+    idle_time_s: Annotated[float, Told("Longest time without data from an upload or a live stream.", 0.1, 3600)] = 30.0
+    short_s: Annotated[float, Told("Longest recording whose result a request waits for.", 0, 3600)] = 60.0
     wait_s: Annotated[
-        float, Told("How long a request waits for a result, before it is told where to find it.", 0, 3600)
+        float, Told("How long a request waits for a result before it gets the address of its job.", 0, 3600)
     ] = 60.0
     results_s: Annotated[float, Told("How long results are kept.", 1, 31_536_000)] = 3600.0
-    grace_s: Annotated[float, Told("How long a stop waits for what is in hand.", 0, 3600)] = 20.0
+    grace_s: Annotated[float, Told("How long a stop waits for unfinished recordings.", 0, 3600)] = 20.0
     log_level: Annotated[str, Told("debug, info, warning or error.")] = "info"
 
     @property

@@ -48,12 +48,12 @@ def _read(folder: Traversable, prefix: str) -> list[tuple[str, PageFile]]:
 
 
 async def get_page(request: Request) -> Response:
-    """Give the page that judges what is dropped on it."""
+    """Return the page for browsers."""
     return _page_file(request, INDEX)
 
 
 async def get_page_file(request: Request, path: str) -> Response:
-    """Give a file of the page."""
+    """Return a file of the page."""
     return _page_file(request, path)
 
 
@@ -69,7 +69,7 @@ def _page_file(request: Request, path: str) -> Response:
 
 
 async def get_models(request: Request) -> Response:
-    """Tell what the model is, what it learned from and what it can say."""
+    """Describe the model: its categories and dimensions, its licence and its training data."""
     service = service_of(request)
     if not service.model.ready:
         raise Problem("not-ready", "the model is being loaded", remedy="ask again", retry_after_s=2.0)
@@ -77,7 +77,7 @@ async def get_models(request: Request) -> Response:
 
 
 async def get_card(request: Request, name: str) -> Response:
-    """Give the model card, in Markdown."""
+    """Return the model card, in Markdown."""
     service = service_of(request)
     if not service.model.ready:
         raise Problem("not-ready", "the model is being loaded", remedy="ask again", retry_after_s=2.0)
@@ -87,24 +87,24 @@ async def get_card(request: Request, name: str) -> Response:
 
 
 async def get_formats(request: Request) -> Response:
-    """List the formats in which results can be had."""
+    """List the formats of results."""
     return JSONResponse(formats())
 
 
 async def get_health(request: Request) -> Response:
-    """Tell that the service lives."""
+    """Report that the service is alive."""
     return PlainTextResponse("alive\n")
 
 
 async def get_ready(request: Request) -> Response:
-    """Tell whether recordings are judged now."""
+    """Report whether the service is ready for recordings."""
     if not service_of(request).is_ready:
         raise Problem("not-ready", "the model is not there", remedy="ask again", retry_after_s=2.0)
     return PlainTextResponse("ready\n")
 
 
 async def get_metrics(request: Request) -> Response:
-    """Give the figures of the service, for Prometheus."""
+    """Return the metrics of the service, for Prometheus."""
     return Response(service_of(request).metrics.text(), media_type=MEDIA_TYPE)
 
 

@@ -63,7 +63,7 @@ def build_app(service: Service, page: dict[str, PageFile] | None = None) -> ASGI
 
 def _add_routes(app: FastAPI) -> None:
     done = schema.of_result()
-    accepted = schema.of_json("Job", "The recording is a job now; its address is in Location.", schema.JOB_EXAMPLE)
+    accepted = schema.of_json("Job", "The recording was accepted; Location is the job's address.", schema.JOB_EXAMPLE)
     accepted["headers"] = {"Location": {"description": "Address of the job.", "schema": {"type": "string"}}}
     _route(
         app, "POST", "/v1/recordings", recordings_api.post_recording, {200: done, 202: accepted}, schema.OF_POST,
@@ -71,7 +71,8 @@ def _add_routes(app: FastAPI) -> None:
     )  # fmt: skip
     job = {200: schema.of_json("Job", "The job.", schema.JOB_EXAMPLE)}
     _route(app, "GET", "/v1/jobs/{job}", jobs_api.get_job, job, schema.OF_JOB)
-    _route(app, "DELETE", "/v1/jobs/{job}", jobs_api.delete_job, {204: {"description": "Gone."}}, schema.OF_DELETE)
+    deleted = {204: {"description": "The job is deleted."}}
+    _route(app, "DELETE", "/v1/jobs/{job}", jobs_api.delete_job, deleted, schema.OF_DELETE)
     _route(app, "GET", "/v1/jobs/{job}/result", jobs_api.get_result, {200: done}, schema.OF_RESULT)
     named = "/v1/jobs/{job}/result.{extension}"
     _route(app, "GET", named, jobs_api.get_result_as, {200: done}, schema.OF_RESULT)
@@ -85,7 +86,7 @@ def _add_routes(app: FastAPI) -> None:
     _route(app, "GET", "/v1/models/{name}/card", about_api.get_card, card, schema.OF_MODEL)
     formats = {200: schema.of_json("Formats", "The formats.", schema.FORMATS_EXAMPLE)}
     _route(app, "GET", "/v1/formats", about_api.get_formats, formats, schema.OF_CLIENTS)
-    text = {200: schema.of_text("text/plain", "It is so.")}
+    text = {200: schema.of_text("text/plain", "The answer, as text.")}
     _route(app, "GET", "/healthz", about_api.get_health, text, schema.OF_ANYWHERE)
     _route(app, "GET", "/readyz", about_api.get_ready, text, schema.OF_READY)
     _route(app, "GET", "/metrics", about_api.get_metrics, text, schema.OF_CLIENTS)

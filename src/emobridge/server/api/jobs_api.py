@@ -34,20 +34,20 @@ HEARTBEAT_S = 15.0  # proxies close what is silent for long
 
 
 async def get_job(request: Request, job: JobId) -> Response:
-    """Tell how far a job is."""
+    """Return the state and progress of a job."""
     service = service_of(request)
     return JSONResponse(described(service, job_of(service, request, job)))
 
 
 async def get_result(request: Request, job: JobId) -> Response:
-    """Give the result of a job in the format that the header Accept asks for."""
+    """Return the result of a job in the format that the header Accept asks for."""
     service = service_of(request)
     format_name = by_accept(request.headers.get("accept", ""))
     return await answer(result_of(service, job_of(service, request, job)), format_name, {})
 
 
 async def get_result_as(request: Request, job: JobId, extension: Extension) -> Response:
-    """Give the result of a job as a file of the format that the extension names."""
+    """Return the result of a job as a file in the format of the extension."""
     service = service_of(request)
     format_name = by_extension(extension)
     found = job_of(service, request, job)
@@ -55,7 +55,7 @@ async def get_result_as(request: Request, job: JobId, extension: Extension) -> R
 
 
 async def get_recording(request: Request, job: JobId) -> Response:
-    """Give the recording of a job back, where it was to be kept."""
+    """Return the recording of a job that keeps it."""
     service = service_of(request)
     found = _job(job_of(service, request, job))
     if not found.options.keep or found.options.recording is None or found.state not in (DONE, "queued"):
@@ -69,7 +69,7 @@ async def get_recording(request: Request, job: JobId) -> Response:
 
 
 async def delete_job(request: Request, job: JobId) -> Response:
-    """Cancel a job where it is not finished, and forget everything of it."""
+    """Cancel a job if it is unfinished, and delete everything about it."""
     service = service_of(request)
     found = _job(job_of(service, request, job))
     task = service.dispatcher.cancel(found.id)

@@ -42,7 +42,7 @@ class Wish:
 
 
 async def stream(socket: WebSocket) -> None:
-    """Judge live sound."""
+    """Predict live sound."""
     service = service_of(socket)
     code = NORMAL
     try:

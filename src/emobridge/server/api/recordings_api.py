@@ -19,7 +19,7 @@ WAIT = re.compile(r"\bwait=(\d{1,6})\b")
 
 
 async def post_recording(request: Request) -> Response:
-    """Judge a recording, with its transcript and speakers where they are known."""
+    """Predict the emotions in a recording, with its transcript and speakers where they are known."""
     service = service_of(request)
     client = client_of(request)
     format_name = by_accept(request.headers.get("accept", ""))

@@ -8,15 +8,14 @@ from emobridge.server.problems import KINDS, MEDIA_TYPE, Problem
 from emobridge.server.settings import Settings
 from emobridge.writers import MEDIA_TYPES
 
-DESCRIPTION = """Hears how people feel: emotion categories and valence, arousal and dominance over time, from speech and
-its transcript.
+DESCRIPTION = """Emotion in speech and its transcript: categories and valence, arousal and dominance over time.
 
 Live sound goes over a socket, `WS /v1/stream?sample_rate_hz=16000&encoding=s16le&every_s=1&categories=four`: binary
 messages are mono samples, the text message `{"type": "end"}` ends them. The service answers with text messages
 `{"type": "segment", "segment": ...}`, `{"type": "current", "segment": ...}`, `{"type": "result", "result": ...}` and
 `{"type": "problem", "problem": ...}`. A browser gives its key as a second subprotocol: `["emobridge.v1", "key.KEY"]`.
 
-What is heard is a way of speaking, not what a person truly feels."""
+A prediction describes a way of speaking, not what a person truly feels."""
 ID = "5f2b8c1d9e3a47f6b0c1d2e3f4a5b6c7"
 SEGMENT_EXAMPLE = {
     "start_s": 0.0, "end_s": 3.2, "speaker": "A", "text": "I am so happy today.", "category": "happy",
@@ -84,11 +83,11 @@ SCHEMAS: dict[str, Any] = {
             "categories_90": TEXTS, "modalities": TEXTS, "flags": TEXTS, "abstain": _maybe("string"),
             "words": {"type": "array", "items": _each("Word")},
         },
-        "One stretch of a recording and what was heard in it.",
+        "One stretch of a recording and its prediction.",
     ),
     "TurningPoint": _object(
         {"time_s": NUMBER, "dimension": TEXT, "before": NUMBER, "after": NUMBER, "text": _maybe("string")},
-        "A moment at which what is heard becomes another.",
+        "A moment at which a dimension changes.",
     ),
     "Summary": _object(
         {
@@ -104,7 +103,7 @@ SCHEMAS: dict[str, Any] = {
             "speakers": {"type": "object", "additionalProperties": _each("Summary")},
             "summary": _each("Summary"), "warnings": TEXTS,
         },
-        "Everything that is said about one recording: the library's `Result.to_dict`.",
+        "Everything about one recording: the library's `Result.to_dict`.",
     ),
     "Problem": _object(
         {
@@ -120,10 +119,10 @@ SCHEMAS: dict[str, Any] = {
             "progress": {"type": "number", "minimum": 0, "maximum": 1}, "duration_s": _maybe("number"), "name": TEXT,
             "created_at": {"type": "string", "format": "date-time"},
             "expires_at": {"type": ["string", "null"], "format": "date-time"}, "position": _maybe("integer"),
-            "links": _object({"self": TEXT, "result": TEXT, "events": TEXT}, "Where more of it is."),
+            "links": _object({"self": TEXT, "result": TEXT, "events": TEXT}, "Addresses of the job."),
             "problem": {"anyOf": [_each("Problem"), {"type": "null"}]},
         },
-        "One recording that was accepted.",
+        "An accepted recording.",
     ),
     "Models": _object({"models": {"type": "array", "items": {"type": "object"}}}, "The models of the service."),
     "Formats": {
@@ -147,11 +146,11 @@ _OPTIONS = {
         "type": "integer",
         "minimum": 1,
         "maximum": Settings.max_channels,
-        "description": "Channel to hear; left out: mixed down.",
+        "description": "Channel to use; left out: mixed down.",
     },
     "categories": {**TEXT, "description": "One of the model's views, such as four; left out: all its categories."},
     "keep": {**FLAG, "default": False, "description": "Whether the recording is kept as long as its result."},
-    "name": {**TEXT, "description": "What the recording is called."},
+    "name": {**TEXT, "description": "Name of the recording."},
 }
 _BINARY = {"type": "string", "format": "binary"}
 RAW_TYPES = ("application/octet-stream", "audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "audio/mp4", "video/mp4")
