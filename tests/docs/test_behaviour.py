@@ -21,7 +21,7 @@ def rounded(value: float, places: int, sign: str = "") -> str:
 
 def test_lengths() -> None:
     rows = {row["name"]: row["metrics"] for row in results("durations")["conditions"]}
-    header = next(line for line in PAGE.splitlines() if line.startswith("| heard | 0.3 s"))
+    header = next(line for line in PAGE.splitlines() if line.startswith("| length | 0.3 s"))
     lengths = [cell.strip() for cell in header.strip("|").split("|")][1:]
     for title, metric in (("UAR", RECALL), ("accuracy", "accuracy"), ("mean confidence", "confidence")):
         cells = " | ".join(rounded(rows[length][metric]["value"], 2) for length in lengths)
