@@ -43,7 +43,7 @@ HEAVY = {"torch", "transformers", "safetensors", "pandas", "sklearn", "scipy", "
 HEAVY_PARTS = ("training", "encoders.hub")
 
 # Class names that are still defined more than once; this list only shrinks.
-DEFINED_TWICE = {"CompactEncoder", "Group", "Item", "Options", "Part", "Plan", "Source", "Table", "_Worker"}
+DEFINED_TWICE = {"_Worker"}
 
 MAXIMUM_FILE_LINES = 400
 MAXIMUM_FUNCTION_LINES = 60

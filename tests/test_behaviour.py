@@ -60,8 +60,8 @@ def test_sound_without_speech_has_no_emotion_unless_words_are_there(
     recording = (sounds[kind].astype(np.float32), RATE_HZ)
     (heard,) = predictor.predict(recording).segments
     assert heard == Segment(0.0, 4.0, flags=(reason,), abstain=reason)
-    (read,) = predictor.predict(recording, "I am so happy today!").segments
-    (alone,) = predictor.predict(None, "I am so happy today!").segments
+    (read,) = predictor.predict(recording, text="I am so happy today!").segments
+    (alone,) = predictor.predict(None, text="I am so happy today!").segments
     assert (read.abstain, read.modalities, read.flags[0]) == (None, ("linguistic",), reason)
     assert read.probabilities == alone.probabilities
 
@@ -74,7 +74,7 @@ def test_sound_without_speech_has_no_emotion_unless_words_are_there(
     ],
 )
 def test_words_are_read_alike_however_they_are_typed(predictor: Predictor, typeset: str, typed: str) -> None:
-    (one,), (other,) = (predictor.predict(None, text).segments for text in (typeset, typed))
+    (one,), (other,) = (predictor.predict(None, text=text).segments for text in (typeset, typed))
     assert (one.probabilities, one.dimensions) == (other.probabilities, other.dimensions)
 
 
@@ -85,7 +85,7 @@ def test_neutral_words_leave_the_answer_to_the_voice_and_feeling_words_move_it(
     for seed in range(3):
         sound = (speech_like(4.0, seed=seed), RATE_HZ)
         texts = (None, "", plain, "I hate you, get out of my house!")
-        alone, empty, neutral, feeling = (predictor.predict(sound, text).segments[0] for text in texts)
+        alone, empty, neutral, feeling = (predictor.predict(sound, text=text).segments[0] for text in texts)
         assert empty == alone
         moved = [_farthest(segment, alone) for segment in (neutral, feeling)]
         assert moved[0] < 0.1 < moved[1]
@@ -164,7 +164,7 @@ def test_strange_sound_keeps_its_estimate_and_abstains_and_words_take_its_place(
     assert far.predict(sound).summary.duration_s == 0.0
     brief = far.predict((speech_like(1.9), RATE_HZ)).segments[0]
     assert (brief.abstain, "out_of_domain" in brief.flags) == (None, False)
-    (read,) = far.predict(sound, "so happy").segments
+    (read,) = far.predict(sound, text="so happy").segments
     assert (read.abstain, read.modalities) == (None, ("linguistic",))
     assert "out_of_domain" in read.flags
-    assert read.probabilities == far.predict(None, "so happy").segments[0].probabilities
+    assert read.probabilities == far.predict(None, text="so happy").segments[0].probabilities

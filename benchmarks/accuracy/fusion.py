@@ -144,7 +144,7 @@ def ask(
         }
         for name in conditions:
             heard, read = given[name]
-            found[name].append(_shares(predictor.predict(heard, read), clips.categories))
+            found[name].append(_shares(predictor.predict(heard, text=read), clips.categories))
     return {name: np.array(rows).reshape(len(chosen), len(clips.categories)) for name, rows in found.items()}
 
 

@@ -98,7 +98,7 @@ def measure(folder: Path, threads: int, rounds: int) -> dict[str, Any]:
     sounds = clips()
     files = [folder / f"clip-{number}.wav" for number in range(CLIPS)]
     predictor = emobridge.load(threads=threads)
-    tasks: dict[str, Callable[[], object]] = {OURS: lambda: [predictor.predict(file, WORDS) for file in files]}
+    tasks: dict[str, Callable[[], object]] = {OURS: lambda: [predictor.predict(file, text=WORDS) for file in files]}
     operations = 0.0
     if (folder / MODEL).exists():
         torch: Any = load_extra("torch", "train")

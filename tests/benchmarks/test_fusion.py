@@ -39,9 +39,9 @@ class Model:
     def __init__(self, clips: Clips, mix: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]) -> None:
         self.clips, self.mix, self.read = clips, mix, []
 
-    def predict(self, heard: tuple[NDArray[Any], int] | None, read: str | None) -> Any:
-        self.read.append(read)
-        word = read.split()[0] if read else ""
+    def predict(self, heard: tuple[NDArray[Any], int] | None, text: str | None) -> Any:
+        self.read.append(text)
+        word = text.split()[0] if text else ""
         said = np.array([0.7 if name == word else 0.1 for name in CATEGORIES]) if word in CATEGORIES else None
         sure = None if heard is None else np.where(np.arange(4) == self.clips.truth[int(heard[0][0])], 0.7, 0.1)
         shares = said if sure is None else sure if said is None else self.mix(sure, said)

@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from emobridge.encoders.compact import CompactEncoder
+from emobridge.encoders.compact import CompactOnnxEncoder
 from emobridge.errors import BundleError
 from emobridge.features.functionals import FunctionalsSettings
 from emobridge.features.speaker_normalization import Voice
@@ -16,8 +16,8 @@ from emobridge.features.speaker_normalization import Voice
 SETTINGS = FunctionalsSettings()
 
 
-def encoder(bundle: Path, dimension: int = 8) -> CompactEncoder:
-    return CompactEncoder(bundle / "acoustic.onnx", SETTINGS, dimension, "0" * 64, threads=1)
+def encoder(bundle: Path, dimension: int = 8) -> CompactOnnxEncoder:
+    return CompactOnnxEncoder(bundle / "acoustic.onnx", SETTINGS, dimension, "0" * 64, threads=1)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 399, 400, 560, 16_000, 40_001])

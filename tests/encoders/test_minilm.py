@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emobridge.encoders.minilm import MAXIMUM_TOKENS, MiniLmEncoder
+from emobridge.encoders.minilm import MAXIMUM_TOKENS, MiniLmOnnxEncoder
 from emobridge.errors import BundleError
 
 
-def encoder(bundle: Path, dimension: int = 12) -> MiniLmEncoder:
-    return MiniLmEncoder(bundle / "linguistic.onnx", bundle / "tokenizer.json", dimension, "1" * 64, threads=1)
+def encoder(bundle: Path, dimension: int = 12) -> MiniLmOnnxEncoder:
+    return MiniLmOnnxEncoder(bundle / "linguistic.onnx", bundle / "tokenizer.json", dimension, "1" * 64, threads=1)
 
 
 def test_spans_are_the_places_of_the_tokens_in_the_text(toy_bundle: Path) -> None:

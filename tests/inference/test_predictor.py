@@ -59,7 +59,7 @@ def test_turns_that_are_known_give_what_their_pieces_give_alone(
     assert [segment.text for segment in result.segments] == ["i am happy", None, None, "so angry"]
     for segment in result.segments:
         piece = sound[round(segment.start_s * RATE_HZ) : round(segment.end_s * RATE_HZ)]
-        (alone,) = predictor.predict((piece, RATE_HZ), segment.text).segments
+        (alone,) = predictor.predict((piece, RATE_HZ), text=segment.text).segments
         assert without_place(alone) == without_place(segment)
     assert predictor.predict((sound, RATE_HZ), words, speakers=turns).segments == result.segments
     assert list(result.speakers) == ["A", "B"]
@@ -203,7 +203,7 @@ def test_words_with_times_alone_are_judged_stretch_by_stretch(predictor: Predict
         (5.0, 6.0, "B", "so sad"),
     ]
     assert result.duration_s == 6.0
-    (alone,) = predictor.predict(None, "so sad").segments
+    (alone,) = predictor.predict(None, text="so sad").segments
     assert result.segments[1].probabilities == alone.probabilities
 
 
@@ -212,7 +212,7 @@ def test_every_word_is_read_exactly_once(predictor: Predictor, speech_like: Call
     for seconds, sample_rate_hz in ((7.3, 16_000), (5.0001, 44_100), (3.33, 8_000)):
         sound = speech_like(seconds, sample_rate_hz=sample_rate_hz)
         timed = Transcript((Span(text, 0.0, seconds + 1.0),))
-        for transcript in (text, timed):
+        for transcript in (Transcript.from_text(text), timed):
             result = predictor.predict(save(sound, sample_rate_hz=sample_rate_hz), transcript)
             assert " ".join(segment.text or "" for segment in result.segments).split() == text.split()
 
@@ -220,8 +220,8 @@ def test_every_word_is_read_exactly_once(predictor: Predictor, speech_like: Call
 def test_a_batch_gives_what_single_files_give(toy_bundle: Path, speech_like: Callable, save: Callable) -> None:
     files = [save(speech_like(seconds, seed=seed), f"{seed}.wav") for seed, seconds in enumerate((2.5, 6.1, 0.7))]
     one = emobridge.load(toy_bundle, threads=1)
-    together = [one.predict(file, "so happy") for file in files]
-    single = [emobridge.load(toy_bundle, threads=1).predict(file, "so happy") for file in reversed(files)]
+    together = [one.predict(file, text="so happy") for file in files]
+    single = [emobridge.load(toy_bundle, threads=1).predict(file, text="so happy") for file in reversed(files)]
     assert together == single[::-1]
 
 
@@ -241,16 +241,16 @@ def test_what_is_too_short_to_hear_is_judged_by_its_words_alone(
     sound = (speech_like(1.0)[1000 : 1000 + samples], RATE_HZ)
     (unheard,) = predictor.predict(sound).segments
     assert unheard.category is None
-    (read,) = predictor.predict(sound, "so happy").segments
+    (read,) = predictor.predict(sound, text="so happy").segments
     assert read.modalities == ("linguistic",)
     assert unheard.flags[0] == read.flags[0] == "too_short"
     assert (unheard.abstain, read.abstain) == ("too_short", None)
-    (alone,) = predictor.predict(None, "so happy").segments
+    (alone,) = predictor.predict(None, text="so happy").segments
     assert dataclasses.replace(without_place(read), flags=read.flags[1:]) == alone
 
 
 def test_words_alone_are_one_segment_without_time(predictor: Predictor, tmp_path: Path) -> None:
-    result = predictor.predict(None, transcript="i am  so\nhappy")
+    result = predictor.predict(None, text="i am  so\nhappy")
     (segment,) = result.segments
     assert (segment.start_s, segment.end_s, segment.text) == (0.0, 0.0, "i am so happy")
     assert segment.modalities == ("linguistic",)
@@ -263,16 +263,16 @@ def test_words_alone_are_one_segment_without_time(predictor: Predictor, tmp_path
 
 def test_blank_words_are_no_words(predictor: Predictor, speech_like: Callable) -> None:
     sound = (speech_like(2.0), RATE_HZ)
-    assert predictor.predict(sound, " \n") == predictor.predict(sound)
-    assert predictor.predict(None, "").segments[0].category is None
+    assert predictor.predict(sound, text=" \n") == predictor.predict(sound)
+    assert predictor.predict(None, text="").segments[0].category is None
 
 
 def test_words_and_sound_together_differ_from_either(predictor: Predictor, speech_like: Callable) -> None:
     sound = (speech_like(2.0), RATE_HZ)
     together, heard, read = (
-        predictor.predict(sound, "so sad"),
+        predictor.predict(sound, text="so sad"),
         predictor.predict(sound),
-        predictor.predict(None, "so sad"),
+        predictor.predict(None, text="so sad"),
     )
     found = [tuple(result.segments[0].probabilities.values()) for result in (together, heard, read)]
     assert len(set(found)) == 3
@@ -350,7 +350,7 @@ def test_a_view_has_its_categories_and_unknown_ones_are_refused(toy_bundle: Path
 
 def test_the_result_names_its_model(predictor: Predictor, toy_bundle: Path) -> None:
     sealed = load_bundle(toy_bundle)
-    assert predictor.predict(None, "so sad").model == {"name": "toy", "version": "0.0.1", "sha256": sealed.sha256}
+    assert predictor.predict(None, text="so sad").model == {"name": "toy", "version": "0.0.1", "sha256": sealed.sha256}
 
 
 def test_sound_alone_never_loads_the_linguistic_graph(
@@ -360,22 +360,63 @@ def test_sound_alone_never_loads_the_linguistic_graph(
     predictor = emobridge.load(directory, threads=1)
     (directory / "linguistic.onnx").unlink()
     (directory / "tokenizer.json").unlink()
-    assert predictor.predict((speech_like(2.0), RATE_HZ), "").segments[0].modalities == ("acoustic",)
+    assert predictor.predict((speech_like(2.0), RATE_HZ), text="").segments[0].modalities == ("acoustic",)
 
 
 def test_a_model_that_only_hears_says_that_words_were_not_used(
     tmp_path: Path, build_toy_bundle: Callable[..., Path], speech_like: Callable
 ) -> None:
     predictor = emobridge.load(build_toy_bundle(tmp_path / "hears", ("acoustic",)), threads=1)
-    result = predictor.predict((speech_like(2.0), RATE_HZ), "so sad")
+    result = predictor.predict((speech_like(2.0), RATE_HZ), text="so sad")
     assert (result.segments[0].text, result.segments[0].modalities) == ("so sad", ("acoustic",))
-    assert "only hears" in result.warnings[0]
+    assert "no encoder of text" in result.warnings[0]
+
+
+def test_a_string_is_the_path_of_a_transcript(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "so happy.txt"
+    path.write_text("so sad")
+    expected = predictor.predict(None, text="so sad")
+    for given in (str(path), path, Transcript.from_text("so sad")):
+        assert predictor.predict(None, given).segments == expected.segments
+    for given in ("nowhere.txt", " nowhere.srt"):
+        with pytest.raises(TranscriptError, match="nowhere"):
+            predictor.predict(None, given)
+
+
+@pytest.mark.parametrize("words", ["so sad", "", "so sad " * 999, "so happy.txt no"])
+def test_a_string_that_names_no_file_is_words_and_warns(predictor: Predictor, words: str) -> None:
+    with pytest.warns(DeprecationWarning, match="text=") as told:
+        assert predictor.predict(None, words) == predictor.predict(None, text=words)
+    assert told[0].filename == __file__
+
+
+def test_a_transcript_and_text_together_are_refused(predictor: Predictor) -> None:
+    with pytest.raises(TranscriptError, match=r"transcript and text were given; .*; leave one of them out"):
+        predictor.predict(None, Transcript.from_text("so sad"), text="so sad")
+
+
+def test_a_list_of_recordings_gives_a_list_of_results(predictor: Predictor, speech_like: Callable) -> None:
+    recordings = [(speech_like(2.0, seed), RATE_HZ) for seed in range(3)]
+    words, speakers = ["so sad", None, ""], [1, None, [Turn(0.0, 1.0, "A")]]
+    found = predictor.predict(recordings, text=words, speakers=speakers)
+    each = zip(recordings, words, speakers, strict=True)
+    assert found == [predictor.predict(one, text=text, speakers=who) for one, text, who in each]
+    assert predictor.predict(recordings, speakers=1) == [predictor.predict(one, speakers=1) for one in recordings]
+    assert predictor.predict([]) == []
+
+
+def test_an_error_says_which_recording_of_a_list_it_is(predictor: Predictor, speech_like: Callable) -> None:
+    good = (speech_like(2.0), RATE_HZ)
+    with pytest.raises(AudioError, match=r"^recording 2 of 3: there is no file 'nowhere\.wav'; .*; check the path$"):
+        predictor.predict([good, "nowhere.wav", good])
+    for wrong in (["so"], "so", ["so", "sad", "dog"]):
+        with pytest.raises(ValueError, match="text of 2 recordings; valid: a list of 2"):
+            predictor.predict([good, good], text=wrong)
 
 
 def test_odd_words_are_warned_of(predictor: Predictor) -> None:
-    assert "pathlib.Path" in predictor.predict(None, "call.txt").warnings[0]
-    assert "longer than the model reads" in predictor.predict(None, "happy " * 300).warnings[0]
-    assert predictor.predict(None, "so happy. so sad.").warnings == ()
+    assert "longer than the model reads" in predictor.predict(None, text="happy " * 300).warnings[0]
+    assert predictor.predict(None, text="so happy. so sad.").warnings == ()
 
 
 def test_progress_ends_at_the_end(predictor: Predictor, speech_like: Callable) -> None:
@@ -388,11 +429,11 @@ def test_progress_ends_at_the_end(predictor: Predictor, speech_like: Callable) -
 def test_segments_are_told_once_each_as_they_are_made(predictor: Predictor, speech_like: Callable) -> None:
     for recording, words in (((spoken(speech_like), RATE_HZ), None), (None, "so sad")):
         told: list[Segment] = []
-        assert predictor.predict(recording, words, on_segment=told.extend).segments == tuple(told)
+        assert predictor.predict(recording, text=words, on_segment=told.extend).segments == tuple(told)
 
 
 def test_segments_hold_plain_values(predictor: Predictor, speech_like: Callable) -> None:
-    (segment,) = predictor.predict((speech_like(2.0), RATE_HZ), "so sad").segments
+    (segment,) = predictor.predict((speech_like(2.0), RATE_HZ), text="so sad").segments
     values = [*segment.probabilities.values(), *segment.dimensions.values(), segment.start_s, segment.end_s]
     assert {type(value) for value in [*values, *(end for pair in segment.intervals.values() for end in pair)]} == {
         float

@@ -52,6 +52,8 @@ folder, model, cases = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 def file(name): return folder / name if isinstance(name, str) and (folder / name).exists() else name
 for name, case in cases.items():
     case = {key: file(value) for key, value in case.items()}
+    if isinstance(case.get("transcript"), str):
+        case["text"] = case.pop("transcript")
     predictor = emobridge.load(model, case.pop("categories", None), threads=1)
     result = predictor.predict(case.pop("recording", None), **case)
     print(json.dumps(replace(result, file=name).to_dict()))

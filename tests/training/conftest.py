@@ -31,7 +31,7 @@ from emobridge.training.experiments.train_fold import train
 from emobridge.training.models.acoustic_encoder import CompactConfig
 from emobridge.training.models.emotion_model import EmotionSystem, SystemConfig
 from emobridge.training.models.fusion import FusionConfig
-from emobridge.training.models.text_encoder import MinilmConfig, MinilmEncoder, load_tokenizer
+from emobridge.training.models.text_encoder import MinilmConfig, MiniLmEncoder, load_tokenizer
 
 SPEAKERS = ("anna", "ben", "cleo", "dan", "eva", "finn")
 # label -> pitch and syllable rate in Hz, the word that tells it, valence, arousal
@@ -156,7 +156,7 @@ def toy_system() -> Callable[..., EmotionSystem]:
         if "linguistic" in modalities:
             sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
             bert = BertConfig(vocab_size=32, max_position_embeddings=128, **sizes)
-            system.linguistic = MinilmEncoder(MinilmConfig(trainable_layers=1), bert)
+            system.linguistic = MiniLmEncoder(MinilmConfig(trainable_layers=1), bert)
         return system
 
     return make

@@ -54,7 +54,7 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Source:
+class OpenRecording:
     """An open recording.
 
     Attributes:
@@ -72,7 +72,7 @@ class Source:
 
 
 @contextmanager
-def open_recording(path: Path) -> Iterator[Source]:
+def open_recording(path: Path) -> Iterator[OpenRecording]:
     """Open the recording at ``path``.
 
     Raises:
@@ -105,7 +105,7 @@ def _open_file(path: Path) -> BinaryIO:
         raise AudioError(given, "the file must be readable", "check its name and permissions") from error
 
 
-def _open_with_soundfile(path: Path, stream: BinaryIO, stack: ExitStack) -> Source | None:
+def _open_with_soundfile(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenRecording | None:
     """Return the source, or None where the format is not one of libsndfile's."""
     try:
         file = stack.enter_context(soundfile.SoundFile(stream))
@@ -124,7 +124,7 @@ def _open_with_soundfile(path: Path, stream: BinaryIO, stack: ExitStack) -> Sour
     if file.format == "OGG":
         _check_last_page(path, file.extra_info)
     declared = file.format != "MP3" or _has_length_tag(stream)
-    return Source(
+    return OpenRecording(
         file.frames / file.samplerate if declared else None,
         file.samplerate,
         file.channels,
@@ -194,7 +194,7 @@ def _check_read_to_the_end(path: Path, stream: BinaryIO, read_s: float) -> None:
         )
 
 
-def _open_with_pyav(path: Path, stream: BinaryIO, stack: ExitStack) -> Source:
+def _open_with_pyav(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenRecording:
     try:
         av = load_extra("av", "media")
     except MissingExtraError:
@@ -214,7 +214,7 @@ def _open_with_pyav(path: Path, stream: BinaryIO, stack: ExitStack) -> Source:
     _check_rate(path, track.rate)
     resampler = av.AudioResampler(format="fltp", layout=track.layout, rate=track.rate)
     end_s = _declared_end_s(container, track)
-    return Source(
+    return OpenRecording(
         None if end_s is None else end_s - _start_s(track),
         track.rate,
         track.channels,

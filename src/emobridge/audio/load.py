@@ -13,8 +13,8 @@ import soxr
 from emobridge.audio.decode import (
     MAX_SAMPLE_RATE_HZ,
     MIN_SAMPLE_RATE_HZ,
+    OpenRecording,
     Samples,
-    Source,
     bad_rate,
     no_samples,
     open_recording,
@@ -99,7 +99,7 @@ def load_audio(path: str | Path, *, sample_rate_hz: int = SAMPLE_RATE_HZ, channe
     return np.concatenate(list(read_blocks(path, sample_rate_hz=sample_rate_hz, channel=channel)))
 
 
-def _mono(path: Path, source: Source, channel: int | None) -> Iterator[Samples]:
+def _mono(path: Path, source: OpenRecording, channel: int | None) -> Iterator[Samples]:
     if channel is not None and not 1 <= channel <= source.channels:
         raise AudioError(
             f"channel {channel} of {quoted(path)}",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import typer
 
+from emobridge.diarization.channels import BY_CHANNEL
 from emobridge.errors import AudioError, TranscriptError, one_line
 from emobridge.transcripts import READERS
 
@@ -24,7 +25,6 @@ AUDIO_EXTENSIONS = {
     ".m4a", ".mp4", ".aac", ".webm", ".mkv", ".mov", ".wma", ".amr",
 }  # fmt: skip
 TURNS_EXTENSION = ".rttm"
-BY_CHANNEL = "channels"
 
 
 @dataclass(frozen=True)

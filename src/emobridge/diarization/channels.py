@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from emobridge.segmentation.quality import SPEECH_PROBABILITY
 from emobridge.segmentation.speech_detector import CHUNK_S, SpeechTrack
 
+BY_CHANNEL = "channels"  # asks for one speaker a channel
 CROSSTALK_DB = 12.0  # fainter than another channel in which somebody speaks: two who speak at once are closer in level
 ECHO_S = 0.25  # crosstalk may come so much later, or seem to come earlier
 COPY_DB = 0.5  # channels whose levels never differ by more hold the same sound

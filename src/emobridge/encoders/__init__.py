@@ -5,8 +5,8 @@ one of the third is public, needs the extra [train], and is made of the bundle's
 `emobridge.inference.runtime`.
 """
 
-ACOUSTIC = {"compact": "emobridge.encoders.compact:CompactEncoder"}
-LINGUISTIC = {"minilm": "emobridge.encoders.minilm:MiniLmEncoder"}
+ACOUSTIC = {"compact": "emobridge.encoders.compact:CompactOnnxEncoder"}
+LINGUISTIC = {"minilm": "emobridge.encoders.minilm:MiniLmOnnxEncoder"}
 NAMED = {
     "hub speech": "emobridge.encoders.hub.speech:named_acoustic",
     "hub text": "emobridge.encoders.hub.text:named_linguistic",

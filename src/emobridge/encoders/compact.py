@@ -11,7 +11,7 @@ from emobridge.features.speaker_normalization import Voice
 from emobridge.utils.onnx import RESTORE, Graph
 
 
-class CompactEncoder:
+class CompactOnnxEncoder:
     """Speech in, one vector out.
 
     Args:

@@ -21,7 +21,7 @@ MAXIMUM_CHARACTERS = 20_000
 logger = logging.getLogger(__name__)
 
 
-class MiniLmEncoder:
+class MiniLmOnnxEncoder:
     """Text in, one vector a token out.
 
     Args:

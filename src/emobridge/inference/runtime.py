@@ -7,6 +7,7 @@ single file gives; nothing random, so that the same input gives the same bits.
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from emobridge.inference.bundle import FUSION_GRAPH, Bundle, ViewConfig
 from emobridge.labels import sharpened, view_probabilities
 from emobridge.utils.extras import load_entry
 from emobridge.utils.onnx import RESTORE, Graph
+from emobridge.utils.onnx_tensors import inputs_of
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,34 @@ class Runtime:
             probabilities = sharpened(shares, self._view.temperature[presence], weights)
         far = acoustic is not None and self._is_far(outputs)
         return self.stated(probabilities, dimensions, presence, far)
+
+    def fused(self, acoustic: NDArray[np.float32] | None, linguistic: TokenVectors | None) -> NDArray[np.float32]:
+        """Return the fused vector (members x width,) float32: what the heads of the fusion network read.
+
+        Args:
+            acoustic, linguistic: as for `estimate`; at least one is not None.
+
+        Raises:
+            BundleError: the fusion graph is damaged, or its heads do not start with a layer norm.
+        """
+        outputs = self._fused.run(self._feeds(acoustic, linguistic, None))
+        return np.concatenate([vector[0] for vector in outputs.values()])
+
+    @cached_property
+    def _fused(self) -> Graph:
+        """The fusion graph up to its heads, each of which starts with a layer norm of the fused vector.
+
+        The first norm of a member's head reads the vector of all modalities that are there. Those after it, of models
+        with ``discount_neutral_words``, read the vector of one modality alone.
+        """
+        path, found = self._fusion.path, dict[str, str]()
+        for vector, scale, *_ in inputs_of(path.read_bytes(), "LayerNormalization"):
+            member, is_head, _ = scale.partition("_head.0.")
+            if is_head:
+                found.setdefault(member.rpartition(".")[0], vector)
+        if not found:
+            raise BundleError(f"graph '{path}' has no fused vector", "its heads start with a layer norm", RESTORE)
+        return Graph(path, tuple(found.values()), self._fusion.threads, inner=True)
 
     def stated(
         self,

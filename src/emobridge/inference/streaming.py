@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emobridge.audio.decode import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
 from emobridge.errors import AudioError
-from emobridge.inference.segments import Hearing
+from emobridge.inference.segments import SegmentPredictor
 from emobridge.inference.timeline import LONG_WINDOWS
 from emobridge.results import Result, Segment
 from emobridge.segmentation.speech_detector import SAMPLE_RATE_HZ, SpeechDetector, SpeechStream
@@ -37,7 +37,7 @@ class Stream:
     kept.
 
     Args:
-        hearing: the model; it reads no words.
+        segments: predicts each; it takes no words.
         detector: of speech.
         sample_rate_hz: of what is pushed.
         update_every_s: how much new sound makes `current` another estimate.
@@ -53,7 +53,7 @@ class Stream:
 
     def __init__(
         self,
-        hearing: Hearing,
+        segments: SegmentPredictor,
         detector: SpeechDetector,
         sample_rate_hz: int,
         update_every_s: float = UPDATE_EVERY_S,
@@ -64,10 +64,10 @@ class Stream:
         if not update_every_s > 0 or max_segments < 1:
             given = f"update_every_s={update_every_s}, max_segments={max_segments}"
             raise ValueError(f"{given}; valid: above 0, and 1 or more")
-        self._hearing = hearing
+        self._segments = segments
         self.sample_rate_hz = sample_rate_hz
         self._update_every_s = update_every_s
-        self._window_s, self._model_rate_hz = hearing.config.window_s, hearing.config.sample_rate_hz
+        self._window_s, self._model_rate_hz = segments.config.window_s, segments.config.sample_rate_hz
         self._to_detector = _resampler(sample_rate_hz, SAMPLE_RATE_HZ)
         self._to_model = _resampler(sample_rate_hz, self._model_rate_hz)
         self._speech = SpeechStream(detector)
@@ -111,12 +111,12 @@ class Stream:
         if self.duration_s - self._current_s >= self._update_every_s:
             end_s = self._sound.end / self._model_rate_hz
             sound = self._sound.cut(max(0.0, end_s - self._window_s), end_s)
-            present = self._hearing.judge(None, sound, (), provisional=True)[-1]
+            present = self._segments.predict(None, sound, (), provisional=True)[-1][0]
             self._current, self._current_s = present, self.duration_s
         return self._current
 
     def finish(self) -> Result:
-        """Return the result of all that was pushed: what `Predictor.predict` says of the same samples.
+        """Return the result of all that was pushed: what `Predictor.predict` returns for the same samples.
 
         The same segments, their times within 1 ms and their probabilities and dimensions within 1e-4. Where only so
         many are kept, they are the latest, the summary is theirs, and a warning says so.
@@ -130,13 +130,13 @@ class Stream:
         self._taken(np.zeros(0, np.float32), is_last=True)
         self._is_finished = True
         if self._is_clip():
-            self._judge([(0.0, self.duration_s)])
+            self._predict([(0.0, self.duration_s)])
         elif not self._utterances.has_found:
-            self._judge(tiles(self.duration_s, self._window_s)[self._count :])
+            self._predict(tiles(self.duration_s, self._window_s)[self._count :])
         warnings = []
         if self._count > len(self._kept):
             warnings.append(f"of {self._count} segments the latest {len(self._kept)} are kept; the summary is theirs")
-        return self._hearing.conclude("stream", max(self.duration_s, self._kept[-1].end_s), self._kept, warnings)
+        return self._segments.conclude("stream", max(self.duration_s, self._kept[-1].end_s), self._kept, warnings)
 
     def _taken(self, samples: Samples, is_last: bool = False) -> list[Segment]:
         self._samples += len(samples)
@@ -158,24 +158,26 @@ class Stream:
         return self.duration_s <= LONG_WINDOWS * self._window_s
 
     def _spoken(self) -> list[Segment]:
-        """Judge the utterances that are final; return what is said of them."""
+        """Predict the utterances that are final; return their segments."""
         if not self._has_spoken:
             self._has_spoken = True
-            self._kept.clear()  # what was said of a stream in which nobody had spoken
-            self._hearing.forget()
+            self._kept.clear()  # the windows of a stream in which nobody had spoken
+            self._segments.forget()
             self._count = 0
-        final = self._judge(self._waiting)
+        final = self._predict(self._waiting)
         self._waiting = []
         return final
 
     def _tile(self) -> None:
-        """Judge the windows that are windows however long the stream gets, in case nobody speaks in it."""
+        """Predict the windows that stay windows however long the stream gets, in case nobody speaks in it."""
         whole = int(self.duration_s / self._window_s - 0.5)
-        self._judge([(index * self._window_s, (index + 1) * self._window_s) for index in range(self._count, whole)])
+        self._predict([(index * self._window_s, (index + 1) * self._window_s) for index in range(self._count, whole)])
 
-    def _judge(self, stretches: Sequence[Stretch]) -> list[Segment]:
+    def _predict(self, stretches: Sequence[Stretch]) -> list[Segment]:
         final = [
-            segment for stretch in stretches for segment in self._hearing.judge(None, self._sound.cut(*stretch), ())
+            segment
+            for stretch in stretches
+            for segment, _ in self._segments.predict(None, self._sound.cut(*stretch), ())
         ]
         self._kept.extend(final)
         self._count += len(final)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.errors import BundleError
+from emobridge.utils.onnx_tensors import with_outputs
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -22,17 +23,24 @@ class Graph:
     Args:
         path: the ``.onnx`` file.
         outputs: names of the outputs that the graph must have.
+        inner: whether these are tensors inside the graph, which only become outputs as it is loaded.
         threads: processor threads; None leaves the choice to onnxruntime.
         optimised: whether `optimise` wrote it, so that there is nothing left to do when it is loaded.
     """
 
     def __init__(
-        self, path: Path, outputs: tuple[str, ...], threads: int | None = None, optimised: bool = False
+        self,
+        path: Path,
+        outputs: tuple[str, ...],
+        threads: int | None = None,
+        optimised: bool = False,
+        inner: bool = False,
     ) -> None:
         self.path = path
         self.outputs = outputs
         self.threads = threads
         self.optimised = optimised
+        self.inner = inner
 
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
@@ -47,7 +55,8 @@ class Graph:
         if self.optimised:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+            model = with_outputs(self.path.read_bytes(), self.outputs) if self.inner else str(self.path)
+            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base but this
             raise BundleError(f"graph '{self.path}' cannot be loaded: {_one_line(error)}", remedy=RESTORE) from error
         found = [output.name for output in session.get_outputs()]

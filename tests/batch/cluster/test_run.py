@@ -13,7 +13,7 @@ import pytest
 
 import emobridge
 from emobridge.batch.cluster import parts as parts_module
-from emobridge.batch.cluster.inputs import Item, Part, find
+from emobridge.batch.cluster.inputs import ArchiveRecording, TablePart, find
 from emobridge.batch.cluster.inputs import part as parted
 from emobridge.batch.cluster.parts import Outcome, PartJudge, Work
 from emobridge.batch.cluster.run import Total, run
@@ -376,10 +376,15 @@ def test_a_part_that_keeps_ending_its_process_ends_the_run(
 
 
 def test_a_part_comes_back_from_its_text() -> None:
-    part = Part(
-        "part-00001", 2, "s3://b/c", (Item("a", "b", "c"), Item("\udcff", "d", None, "e", "f.txt")), None, "words"
+    part = TablePart(
+        "part-00001",
+        2,
+        "s3://b/c",
+        (ArchiveRecording("a", "b", "c"), ArchiveRecording("\udcff", "d", None, "e", "f.txt")),
+        None,
+        "words",
     )
-    assert Part.from_json(part.to_json()) == part
+    assert TablePart.from_json(part.to_json()) == part
 
 
 def test_an_object_store_gives_and_takes_what_folders_do(

@@ -14,7 +14,7 @@ from emobridge.training.data.batches import collate
 from emobridge.training.data.examples import Examples, text_key
 from emobridge.training.data.text_features import read_texts
 from emobridge.training.models.emotion_model import EmotionSystem
-from emobridge.training.models.text_encoder import MinilmEncoder
+from emobridge.training.models.text_encoder import MiniLmEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def system(toy_system: Callable[..., EmotionSystem], examples: Examples) -> Emot
     return toy_system(examples).eval()
 
 
-def encoder_of(system: EmotionSystem) -> MinilmEncoder:
+def encoder_of(system: EmotionSystem) -> MiniLmEncoder:
     assert system.linguistic is not None
     return system.linguistic
 
@@ -68,7 +68,7 @@ def test_the_second_time_nothing_is_read_and_the_bits_are_equal(
     size = sum(len(ids) for ids in {text_key(ids): ids for ids in examples.token_ids if len(ids)}.values()) * 16 * 2
     what = f"minilm: {distinct} texts to encode, {size / 1000:.3g} kB"
     assert [told[0], told[-1]] == [(what, 0, distinct), (what, distinct, distinct)]
-    monkeypatch.setattr(MinilmEncoder, "forward", no_reading)
+    monkeypatch.setattr(MiniLmEncoder, "forward", no_reading)
     second = read_texts(encoder_of(system), examples, no_reading)
     for row in range(len(examples)):
         assert_array_equal(second.token_vectors(row), first.token_vectors(row), strict=True)
@@ -79,13 +79,13 @@ def test_only_texts_that_are_new_are_read(
 ) -> None:
     read_texts(encoder_of(system), examples)
     seen: list[int] = []
-    forward = MinilmEncoder.forward
+    forward = MiniLmEncoder.forward
 
-    def watch(encoder: MinilmEncoder, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def watch(encoder: MiniLmEncoder, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         seen.append(len(ids))
         return forward(encoder, ids, mask)
 
-    monkeypatch.setattr(MinilmEncoder, "forward", watch)
+    monkeypatch.setattr(MiniLmEncoder, "forward", watch)
     new = np.array([2, 7, 7, 7, 3])
     read_texts(encoder_of(system), replace(examples, token_ids=(*examples.token_ids[:-2], new, new)))
     assert seen == [1]

@@ -12,17 +12,17 @@ from emobridge.training.models import text_encoder
 from emobridge.training.models.text_encoder import (
     MAX_TOKENS,
     MinilmConfig,
-    MinilmEncoder,
+    MiniLmEncoder,
     load_tokenizer,
     starting_weights,
 )
 
 
-def tiny(trainable_layers: int = 2, **fields: object) -> MinilmEncoder:
+def tiny(trainable_layers: int = 2, **fields: object) -> MiniLmEncoder:
     sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
     torch.manual_seed(0)
     config = MinilmConfig(trainable_layers, **fields)
-    return MinilmEncoder(config, BertConfig(vocab_size=40, max_position_embeddings=64, **sizes)).eval()
+    return MiniLmEncoder(config, BertConfig(vocab_size=40, max_position_embeddings=64, **sizes)).eval()
 
 
 def test_token_vectors_are_those_of_the_reference_implementation() -> None:

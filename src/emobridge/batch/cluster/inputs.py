@@ -33,7 +33,7 @@ FEWEST_PARTS, MOST_PARTS = 16, 50_000
 SOUND_COLUMNS, NAME_COLUMNS, TEXT_COLUMNS = ("bytes", "audio"), ("path", "file"), ("text", "transcript")
 
 
-class Item(NamedTuple):
+class ArchiveRecording(NamedTuple):
     """A recording of an archive.
 
     Attributes:
@@ -52,7 +52,7 @@ class Item(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """A part of the table, and the recordings in it: items, or a row group.
 
     Attributes:
@@ -67,7 +67,7 @@ class Part:
     name: str
     recordings: int
     base: str | None = None
-    items: tuple[Item, ...] = ()
+    items: tuple[ArchiveRecording, ...] = ()
     group: int | None = None
     transcripts: str | None = None
 
@@ -76,13 +76,13 @@ class Part:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "Part":
+    def from_json(cls, text: str) -> "TablePart":
         """Return the part that `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "items": tuple(Item(*item) for item in values["items"])})
+        return cls(**{**values, "items": tuple(ArchiveRecording(*item) for item in values["items"])})
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """A row group: the address of its Parquet file, its number in it, and how many rows it has."""
 
     address: str
@@ -95,16 +95,16 @@ class Found:
     """What was found behind an input.
 
     Attributes:
-        base: as in `Part`.
+        base: as in `TablePart`.
         items: the recordings, each name once.
         groups: of Parquet files that hold sound.
         size_bytes: of all recordings, 0 where finding them did not tell.
-        transcripts: as in `Part`.
+        transcripts: as in `TablePart`.
     """
 
     base: str | None = None
-    items: Sequence[Item] = ()
-    groups: Sequence[Group] = ()
+    items: Sequence[ArchiveRecording] = ()
+    groups: Sequence[RowGroup] = ()
     size_bytes: int = 0
     transcripts: str | None = None
 
@@ -152,7 +152,7 @@ def _find(given: str, words: Mapping[str, str]) -> Found:
     return found
 
 
-def part(found: Found, parts: int) -> list[Part]:
+def part(found: Found, parts: int) -> list[TablePart]:
     """Return what was found in parts; the largest ones come first, so that the last to end are small.
 
     Args:
@@ -164,15 +164,15 @@ def part(found: Found, parts: int) -> list[Part]:
         files = list(dict.fromkeys(group.address for group in found.groups))
         for group in found.groups:
             name = f"part-{files.index(group.address):05}-{group.number:05}"
-            made.append(Part(name, group.rows, group.address, group=group.number))
+            made.append(TablePart(name, group.rows, group.address, group=group.number))
     else:
-        shares: dict[int, list[Item]] = {}
+        shares: dict[int, list[ArchiveRecording]] = {}
         for item in found.items:
             digest = hashlib.sha256(os.fsencode(item.name)).digest()
             shares.setdefault(int.from_bytes(digest[:8]) % parts, []).append(item)
         for number, share in shares.items():
             ordered = tuple(sorted(share, key=lambda item: item.name))
-            made.append(Part(f"part-{number:05}", len(share), found.base, ordered, transcripts=found.transcripts))
+            made.append(TablePart(f"part-{number:05}", len(share), found.base, ordered, transcripts=found.transcripts))
     return sorted(made, key=lambda one: (-one.recordings, one.name))
 
 
@@ -187,10 +187,10 @@ def _words_below(transcripts: str) -> dict[str, str]:
     return companions((place for place, _ in _files_below(open_store(transcripts), "a folder of transcripts")), READERS)
 
 
-def _named(name: str, place: str, words: Mapping[str, str], text: str | None = None) -> Item:
+def _named(name: str, place: str, words: Mapping[str, str], text: str | None = None) -> ArchiveRecording:
     """Return a recording that is named by itself: a folder of transcripts has its words under the name alone."""
     alone = shown(place).partition("::")[0] if is_address(place) else place
-    return Item(name, place, text, None, words.get(_stem(alone.rpartition("/")[2])))
+    return ArchiveRecording(name, place, text, None, words.get(_stem(alone.rpartition("/")[2])))
 
 
 def _stem(path: str) -> str:
@@ -209,7 +209,7 @@ def _in_folder(given: str, words: Mapping[str, str]) -> Found:
     sizes = [Path(path).stat().st_size for path in sample if problems[path] is None]
     size_bytes = sum(sizes) * len(problems) // max(1, len(sample))
     items = [
-        Item(path, whole(path), None, problem, words.get(_stem(path.removeprefix(given).lstrip("/"))))
+        ArchiveRecording(path, whole(path), None, problem, words.get(_stem(path.removeprefix(given).lstrip("/"))))
         for path, problem in problems.items()
     ]
     return Found(None, items, (), size_bytes)
@@ -223,7 +223,7 @@ def _in_store(given: str, words: Mapping[str, str]) -> Found:
     items, size_bytes = [], 0
     for place, size in _files_below(store, INPUTS):
         if is_named_like_a_recording(place.rpartition("/")[2]):
-            items.append(Item(shown(below(given, place)), place, None, None, words.get(_stem(place))))
+            items.append(ArchiveRecording(shown(below(given, place)), place, None, None, words.get(_stem(place))))
             size_bytes += size
     return Found(given, items, (), size_bytes)
 
@@ -251,7 +251,7 @@ def _listed(given: str, words: Mapping[str, str]) -> Found:
         lines = lines_of_list(content, shown(given))
     else:
         lines = read_list(Path(given))
-    items: list[Item] = []
+    items: list[ArchiveRecording] = []
     for line in dict.fromkeys(lines):
         if not is_address(line) and Path(line).is_dir():
             items += _in_folder(line, words).items
@@ -267,8 +267,8 @@ def _tables_below(given: str) -> list[str]:
 
 def _in_tables(addresses: Sequence[str], words: Mapping[str, str]) -> Found:
     """Return what Parquet files hold: sound, or the paths of recordings."""
-    items: dict[str, Item] = {}
-    groups: list[Group] = []
+    items: dict[str, ArchiveRecording] = {}
+    groups: list[RowGroup] = []
     for address in addresses:
         with open_table(address) as table:
             columns = table_columns(address, table.schema_arrow)
@@ -277,7 +277,7 @@ def _in_tables(addresses: Sequence[str], words: Mapping[str, str]) -> Found:
                     items.setdefault(row.name, _named(shown(row.name), whole(row.name), words, row.text))
             else:
                 counts = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
-                groups += [Group(whole(address), number, rows) for number, rows in enumerate(counts)]
+                groups += [RowGroup(whole(address), number, rows) for number, rows in enumerate(counts)]
     if items and groups:
         given = f"'{shown(addresses[0])}' and {len(addresses) - 1} more Parquet files"
         raise AudioError(given, "all hold sound, or all hold paths", "give them one after the other")

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from emobridge.audio.source import file_name
-from emobridge.batch.cluster.inputs import Item, Part, open_table, read_rows, table_columns
+from emobridge.batch.cluster.inputs import ArchiveRecording, TablePart, open_table, read_rows, table_columns
 from emobridge.batch.cluster.stores import below, open_store, shown
 from emobridge.batch.options import Judge, PredictOptions, open_judge
 from emobridge.batch.processes import Failure, Task, judge_all, judged
@@ -112,7 +112,7 @@ class PartJudge:
         self._store = functools.lru_cache(2)(open_store)  # of recordings and of transcripts; in lists each has its own
         self._judge: Judge | None = None
 
-    def make(self, part: Part) -> Outcome:
+    def make(self, part: TablePart) -> Outcome:
         """Make a part; what stands there and still holds is kept.
 
         Raises:
@@ -138,7 +138,7 @@ class PartJudge:
             self._out.remove(f"{IN_HAND}/{part.name}")
         return Outcome(len(seen), len(pieces.failures), pieces.heard, pieces.heard_s)
 
-    def _begin(self, part: Part) -> int:
+    def _begin(self, part: TablePart) -> int:
         """Note that a part is in hand; return how often it was begun in this run, this time included."""
         place = f"{IN_HAND}/{part.name}"
         run, _, count = (self._out.read(place) or b"").decode("ascii", "replace").partition(" ")
@@ -198,7 +198,7 @@ class PartJudge:
         segment = Segment(0.0, 1.0, probabilities=dict.fromkeys(categories, 0.0), dimensions=dimensions)
         return table([Result("", 1.0, {}, (segment,), {}, Summary(0.0))])[0]
 
-    def _old(self, part: Part) -> dict[tuple[str, str], Any]:
+    def _old(self, part: TablePart) -> dict[tuple[str, str], Any]:
         """Return (name, digest) -> the rows that an earlier run made of that recording."""
         parquet = load_extra("pyarrow.parquet", "bulk")
         arrow = load_extra("pyarrow", "bulk")
@@ -216,7 +216,7 @@ class PartJudge:
         ends = [*starts[1:], len(keys)][: len(starts)]  # no rows have no start
         return {keys[start]: rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)}
 
-    def _write(self, part: Part, pieces: _Pieces, gone: set[tuple[str, str]]) -> None:
+    def _write(self, part: TablePart, pieces: _Pieces, gone: set[tuple[str, str]]) -> None:
         """Write the tables of a part, unless both stand there as they are to be."""
         arrow = load_extra("pyarrow", "bulk")
         results, failed = f"{RESULTS}/{part.name}.parquet", f"{FAILED}/{part.name}.parquet"
@@ -231,7 +231,7 @@ class PartJudge:
             rows = arrow.concat_tables([empty, *pieces.rows]).combine_chunks()
             self._out.put(results, parquet_bytes(rows))
 
-    def _fetched(self, part: Part, spool: Path) -> Iterator[_Fetched]:
+    def _fetched(self, part: TablePart, spool: Path) -> Iterator[_Fetched]:
         """Yield each recording of a part, on this machine for as long as it is the last."""
         if part.group is None:
             yield from (self._fetch(part, item, spool) for item in part.items)
@@ -240,10 +240,11 @@ class PartJudge:
         with open_table(part.base) as rows:
             columns = table_columns(part.base, rows.schema_arrow)
             for row in read_rows(rows, columns, part.group, f"{shown(part.base)} {part.group}"):
-                item = Item(shown(row.name), row.name, row.text, None if row.sound else "its row holds no sound")
+                problem = None if row.sound else "its row holds no sound"
+                item = ArchiveRecording(shown(row.name), row.name, row.text, problem)
                 yield _spooled(item, io.BytesIO(row.sound or b""), self._words(part, item), spool)
 
-    def _fetch(self, part: Part, item: Item, spool: Path) -> _Fetched:
+    def _fetch(self, part: TablePart, item: ArchiveRecording, spool: Path) -> _Fetched:
         try:
             words = self._words(part, item)
             store = self._store(part.base or item.place)
@@ -256,7 +257,7 @@ class PartJudge:
             reason = f"it cannot be fetched ({error}); check its address and your access"
             return _Fetched(Recording(item.name, Path(item.name), Path(item.name), problem=reason), None)
 
-    def _words(self, part: Part, item: Item) -> _Words | None:
+    def _words(self, part: TablePart, item: ArchiveRecording) -> _Words | None:
         """Return the words of a recording: those that stand beside its name, else its transcript."""
         if item.text is not None:
             return _Words("words.txt", item.text.encode(), "its text")
@@ -268,7 +269,7 @@ class PartJudge:
             return _Words(f"words{extension}", file.read(), shown(below(part.transcripts, item.transcript)))
 
 
-def _here(item: Item, path: Path, words: _Words | None, spool: Path) -> _Fetched:
+def _here(item: ArchiveRecording, path: Path, words: _Words | None, spool: Path) -> _Fetched:
     """Return a recording that is a file on this machine."""
     if item.problem is not None or not path.exists() or not stat.S_ISREG(path.stat().st_mode):
         digest = None  # judging it will tell
@@ -278,7 +279,7 @@ def _here(item: Item, path: Path, words: _Words | None, spool: Path) -> _Fetched
     return _ready(item, path, digest, words, spool)
 
 
-def _spooled(item: Item, stream: BinaryIO | Any, words: _Words | None, spool: Path) -> _Fetched:
+def _spooled(item: ArchiveRecording, stream: BinaryIO | Any, words: _Words | None, spool: Path) -> _Fetched:
     """Return a recording, copied to this machine."""
     extension = Path(item.name).suffix.lower()
     path = spool / f"recording{extension if extension in AUDIO_EXTENSIONS else ''}"
@@ -288,7 +289,7 @@ def _spooled(item: Item, stream: BinaryIO | Any, words: _Words | None, spool: Pa
     return _ready(item, path, _digest(digest, words), words, spool)
 
 
-def _ready(item: Item, path: Path, digest: str | None, words: _Words | None, spool: Path) -> _Fetched:
+def _ready(item: ArchiveRecording, path: Path, digest: str | None, words: _Words | None, spool: Path) -> _Fetched:
     """Return a recording that is at ``path``, its words beside it."""
     called, transcript = {path: file_name(item.name)}, None
     if words is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from emobridge.batch.cluster.inputs import Found, Part, find, part, parts_for, whole
+from emobridge.batch.cluster.inputs import Found, TablePart, find, part, parts_for, whole
 from emobridge.batch.cluster.parts import FAILED, IN_HAND, RESULTS, PartJudge, Work
 from emobridge.batch.cluster.ray import cluster, each
 from emobridge.batch.cluster.stores import Store, open_store, shown
@@ -100,7 +100,7 @@ def run(
     return total
 
 
-def _make(planned: Sequence[Part], work: Work, workers: int) -> Total:
+def _make(planned: Sequence[TablePart], work: Work, workers: int) -> Total:
     total = Total()
     meter = Meter(sum(one.recordings for one in planned))
     try:
@@ -116,7 +116,7 @@ def _make(planned: Sequence[Part], work: Work, workers: int) -> Total:
 def _worker(work: Work) -> Callable[[str], dict[str, Any]]:
     """Return what makes the part that a job is, and gives the fields of its `Outcome`."""
     judge = PartJudge(work)
-    return lambda job: asdict(judge.make(Part.from_json(job)))
+    return lambda job: asdict(judge.make(TablePart.from_json(job)))
 
 
 def _begin(
@@ -155,7 +155,7 @@ def _begin(
     return stored
 
 
-def _remove_strangers(store: Store, planned: Sequence[Part]) -> None:
+def _remove_strangers(store: Store, planned: Sequence[TablePart]) -> None:
     """Remove the parts that are not planned, those of recordings that have gone, and what a kill left unfinished."""
     names = {one.name for one in planned}
     for folder in (RESULTS, FAILED, IN_HAND):

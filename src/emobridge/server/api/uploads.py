@@ -15,8 +15,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
+from emobridge.diarization.channels import BY_CHANNEL
 from emobridge.errors import nearest, one_line
-from emobridge.inference.turns import BY_CHANNEL
 from emobridge.server.jobs.jobs import Options
 from emobridge.server.jobs.spool import Spool, SpoolFile
 from emobridge.server.problems import Problem

@@ -138,11 +138,12 @@ class _Service:
         try:
             result = self._predictor.with_categories(task["categories"]).predict(
                 source,
-                task["text"] if words is None else words,
+                words,
                 task["speakers"] if turns is None else turns,
                 task["channel"],
                 teller.progress,
                 teller.heard,
+                text=task["text"] if words is None else None,
             )
         except Exception:
             teller.check()  # of a recording that was abandoned the sound may be gone

@@ -42,7 +42,7 @@ from emobridge.training.fit.checkpoint import load_average
 from emobridge.training.fit.trainer import CHECKPOINT
 from emobridge.training.models.acoustic_encoder import AgainstVoice, CompactEncoder
 from emobridge.training.models.emotion_model import EmotionSystem, GivenVectors
-from emobridge.training.models.text_encoder import MinilmEncoder, load_tokenizer, starting_weights
+from emobridge.training.models.text_encoder import MiniLmEncoder, load_tokenizer, starting_weights
 from emobridge.utils.extras import load_extra
 from emobridge.utils.files import make_folder, read_json
 from emobridge.version import __version__
@@ -183,7 +183,7 @@ def _write_graphs(
         halve(folder / "acoustic.onnx")
         fingerprint = _fingerprint(folder / "acoustic.onnx", settings.to_dict())
         acoustic = AcousticConfig("compact", "acoustic.onnx", system.acoustic.dimension, fingerprint, settings)
-    if isinstance(system.linguistic, MinilmEncoder):
+    if isinstance(system.linguistic, MiniLmEncoder):
         ids = torch.ones(2, 9, dtype=torch.int64)
         full = folder / "linguistic-float.onnx"
         export_graph(system.linguistic, (ids, torch.ones_like(ids)), full, LINGUISTIC_AXES)

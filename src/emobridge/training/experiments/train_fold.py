@@ -30,7 +30,7 @@ from emobridge.training.fit.trainer import CHECKPOINT, Progress, TrainingSetup
 from emobridge.training.fit.trainer import train as train_system
 from emobridge.training.models.acoustic_encoder import CompactConfig
 from emobridge.training.models.emotion_model import EmotionSystem, SystemConfig
-from emobridge.training.models.text_encoder import MinilmConfig, MinilmEncoder
+from emobridge.training.models.text_encoder import MinilmConfig, MiniLmEncoder
 from emobridge.training.splits.leakage import SplitRecord
 from emobridge.utils.files import read_json, write_json
 
@@ -48,7 +48,7 @@ def new_system(recipe: Recipe, prepared: Prepared) -> EmotionSystem:
     examples = prepared.examples
     public = {modality: encoder.shape for modality, encoder in prepared.public.items()}
     system = EmotionSystem(system_config(recipe, examples.categories, examples.dimension_names, public))
-    if isinstance(system.linguistic, MinilmEncoder):
+    if isinstance(system.linguistic, MiniLmEncoder):
         system.linguistic.load_starting_weights()
     return system
 
@@ -66,7 +66,7 @@ def system_config(
 
 def with_read_texts(system: EmotionSystem, examples: Examples, report: Report) -> Examples:
     """Return the examples with the token vectors of every text where ``minilm`` is frozen; else as they are."""
-    if isinstance(system.linguistic, MinilmEncoder) and system.linguistic.frozen:
+    if isinstance(system.linguistic, MiniLmEncoder) and system.linguistic.frozen:
         return read_texts(system.linguistic, examples, report)
     return examples
 
@@ -130,7 +130,7 @@ def run_fold(
         folder=folder,
     )
     system = new_system(recipe, prepared)
-    if started is not None and isinstance(system.linguistic, MinilmEncoder):
+    if started is not None and isinstance(system.linguistic, MiniLmEncoder):
         system.linguistic.load_state_dict(load_average(started / CHECKPOINT, "linguistic."), strict=True)
     examples = with_read_texts(system, examples, report)
     learned = examples if start is None or started is None else start.teach(recipe, examples, parts, started)

@@ -11,7 +11,7 @@ from emobridge.training.data.batches import Batch
 from emobridge.training.models.acoustic_encoder import CompactConfig, CompactEncoder
 from emobridge.training.models.ensemble import FusionEnsemble
 from emobridge.training.models.fusion import FusionConfig, FusionModel
-from emobridge.training.models.text_encoder import MinilmConfig, MinilmEncoder
+from emobridge.training.models.text_encoder import MinilmConfig, MiniLmEncoder
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class EmotionSystem(nn.Module):
         super().__init__()
         self.config = config
         self.acoustic: CompactEncoder | GivenVectors | None = None
-        self.linguistic: MinilmEncoder | GivenVectors | None = None
+        self.linguistic: MiniLmEncoder | GivenVectors | None = None
         if config.acoustic is not None:
             self.acoustic = (
                 GivenVectors(config.acoustic)
@@ -70,7 +70,7 @@ class EmotionSystem(nn.Module):
             self.linguistic = (
                 GivenVectors(config.linguistic)
                 if isinstance(config.linguistic, VectorShape)
-                else MinilmEncoder(config.linguistic)
+                else MiniLmEncoder(config.linguistic)
             )
         self.fusion = FusionModel(config.fusion) if config.fusion.members == 1 else FusionEnsemble(config.fusion)
 

@@ -83,7 +83,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-class MinilmEncoder(nn.Module):
+class MiniLmEncoder(nn.Module):
     """Six transformer layers of width 384 over word pieces.
 
     Args:
