@@ -92,7 +92,8 @@ def json_type(schema: dict[str, Any]) -> str:
         return ", ".join(f'`"{one}"`' for one in schema["enum"])
     kinds = schema.get("type", "any")
     if kinds == "array":
-        return f"list of {json_type(schema.get('items', {}))}"
+        items = schema.get("prefixItems", [schema.get("items", {})])
+        return f"list of {f'{len(items)} ' if len(items) > 1 else ''}{json_type(items[0])}"
     if kinds == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"object of {json_type(schema['additionalProperties'])}"
     return " or ".join(kinds) if isinstance(kinds, list) else str(kinds)

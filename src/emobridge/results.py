@@ -28,22 +28,22 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """One stretch of a recording and what was heard in it.
+    """One stretch of a recording and its prediction.
 
     Attributes:
         start_s, end_s: seconds from the start of the file, end-exclusive.
         speaker: who speaks, None where not known.
         text: the words that were used, None where there were none.
-        category: the most probable category, None where nothing could be judged (see `flags`).
+        category: the most probable category, None where there is no prediction (see `flags`).
         probabilities: category -> calibrated probability; they sum to 1, or the mapping is empty.
         dimensions: valence, arousal, dominance (and others that the model has) -> value on [0, 1].
         intervals: dimension -> (low, high), 90 % intervals, only where the model measured them on rated labels.
-        categories_90: the categories that together hold the truth nine times in ten.
-        modalities: which of ``acoustic`` and ``linguistic`` the estimate rests on.
-        flags: why to be careful: ``too_short``, ``silence``, ``noise``, ``music``, ``clipped``, ``out_of_domain``,
-            ``low_confidence``; docs/behaviour.md tells what each means.
-        abstain: the flag for which no judgement should be used, None where one can. Of sound that holds no speech there
-            is no judgement; of sound that is ``out_of_domain`` there is one, for those who want to see it.
+        categories_90: the set of categories that holds the truth nine times in ten.
+        modalities: which of ``acoustic`` and ``linguistic`` the prediction rests on.
+        flags: reasons to be careful: ``too_short``, ``silence``, ``noise``, ``music``, ``clipped``, ``out_of_domain``,
+            ``low_confidence``; docs/behaviour.md explains each.
+        abstain: the flag for which the prediction should not be used, None where it may be. Sound without speech has no
+            prediction; sound that is ``out_of_domain`` has one, for those who want to see it.
         words: the words of `text`, where the transcript has a time for each of them; else empty.
     """
 
@@ -64,11 +64,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class TurningPoint:
-    """A moment at which what is heard becomes another; `timeline.turning_points` has the rule.
+    """A moment at which a dimension changes; `timeline.turning_points` has the rule.
 
     Attributes:
         time_s: seconds from the start of the file.
-        dimension: what changes there.
+        dimension: the one that changes.
         before, after: its mean over the speech before and after that moment, on [0, 1].
         text: the first words after it, None where they are not known.
     """
@@ -85,11 +85,12 @@ class Summary:
     """A recording, or one speaker of it, as a whole.
 
     Attributes:
-        duration_s: seconds of the segments that were judged.
-        category: the category with the largest share of time, None where nothing was judged.
-        shares: category -> expected share of the judged time, from the probabilities; sums to 1 or is empty.
-        mean, spread: dimension -> mean and standard deviation over the judged time.
-        turning_points: the largest changes of a dimension, a few at most, in order of time.
+        duration_s: seconds of the segments with a prediction.
+        category: the category with the largest share of time, None where there is no prediction.
+        shares: category -> expected share of that time, from the probabilities; they sum to 1, or there are none.
+        mean: dimension -> its mean over that time.
+        spread: dimension -> its standard deviation over that time.
+        turning_points: the largest changes of a dimension, at most a few, in order of time.
     """
 
     duration_s: float
@@ -102,7 +103,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that is said about one recording.
+    """Everything predicted about one recording.
 
     Attributes:
         file: the recording's name as it was given.
@@ -111,7 +112,7 @@ class Result:
         segments: in order of time.
         speakers: speaker -> summary; empty where speakers are not known.
         summary: of the whole file.
-        warnings: what was odd about the input, in words.
+        warnings: what was odd about the input, as sentences.
     """
 
     file: str

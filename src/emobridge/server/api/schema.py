@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from emobridge.labels import CATEGORIES, DIMENSIONS
+from pydantic import TypeAdapter
+
+from emobridge.results import Result
 from emobridge.server.api.formats import PLAIN_TYPES
 from emobridge.server.problems import KINDS, MEDIA_TYPE, Problem
 from emobridge.server.settings import Settings
@@ -50,9 +52,7 @@ MODELS_EXAMPLE = {
     ]
 }  # fmt: skip
 FORMATS_EXAMPLE = [{"name": "textgrid", "extension": "TextGrid", "media_type": MEDIA_TYPES["textgrid"]}]
-NUMBER, TEXT, FLAG = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
-NUMBERS = {"type": "object", "additionalProperties": NUMBER}
-TEXTS = {"type": "array", "items": TEXT}
+TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 
 
 def _maybe(kind: str) -> dict[str, Any]:
@@ -68,43 +68,21 @@ def _each(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _results() -> dict[str, Any]:
+    """Return the schemas of a result and its parts, which are dataclasses of the library."""
+    made = TypeAdapter(Result).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    schemas = {**made.pop("$defs"), "Result": made}
+    for schema in schemas.values():
+        schema["description"] = schema["description"].partition("\n")[0]
+        schema["required"] = list(schema["properties"])  # `Result.to_dict` leaves none out
+        for member in schema["properties"].values():
+            for key in ("title", "default"):
+                member.pop(key, None)
+    return schemas
+
+
 SCHEMAS: dict[str, Any] = {
-    "Word": _object({"text": TEXT, "start_s": NUMBER, "end_s": NUMBER}, "A word whose own time is known."),
-    "Segment": _object(
-        {
-            "start_s": NUMBER, "end_s": NUMBER, "speaker": _maybe("string"), "text": _maybe("string"),
-            "category": {**_maybe("string"), "description": f"One of the model's, such as {', '.join(CATEGORIES)}."},
-            "probabilities": NUMBERS,
-            "dimensions": {**NUMBERS, "description": f"On [0, 1], such as {', '.join(DIMENSIONS)}."},
-            "intervals": {
-                "type": "object",
-                "additionalProperties": {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
-            },
-            "categories_90": TEXTS, "modalities": TEXTS, "flags": TEXTS, "abstain": _maybe("string"),
-            "words": {"type": "array", "items": _each("Word")},
-        },
-        "One stretch of a recording and its prediction.",
-    ),
-    "TurningPoint": _object(
-        {"time_s": NUMBER, "dimension": TEXT, "before": NUMBER, "after": NUMBER, "text": _maybe("string")},
-        "A moment at which a dimension changes.",
-    ),
-    "Summary": _object(
-        {
-            "duration_s": NUMBER, "category": _maybe("string"), "shares": NUMBERS, "mean": NUMBERS, "spread": NUMBERS,
-            "turning_points": {"type": "array", "items": _each("TurningPoint")},
-        },
-        "A recording, or one speaker of it, as a whole.",
-    ),
-    "Result": _object(
-        {
-            "file": TEXT, "duration_s": NUMBER, "model": {"type": "object", "additionalProperties": TEXT},
-            "segments": {"type": "array", "items": _each("Segment")},
-            "speakers": {"type": "object", "additionalProperties": _each("Summary")},
-            "summary": _each("Summary"), "warnings": TEXTS,
-        },
-        "Everything about one recording: the library's `Result.to_dict`.",
-    ),
+    **_results(),
     "Problem": _object(
         {
             "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "given": TEXT, "valid": TEXT,
