@@ -23,6 +23,10 @@ COMMANDS = {
         "emobridge.cli.predict:predict",
         "Print or write the emotions in recordings, segment by segment, and a summary of each.",
     ),
+    "embed": (
+        "emobridge.cli.embed:embed",
+        "Write the vectors of each segment of recordings: acoustic, linguistic and fused.",
+    ),
     "models": (
         "emobridge.cli.models:models",
         "Print what a model is: its name, size, categories, dimensions, licence and training data.",
