@@ -259,11 +259,11 @@ def sentence(results: Mapping[str, Any], script: str) -> str:
     """Return where a page's figures come from."""
     clips = ", ".join(f"{name} {count}" for name, count in results["clips"].items())
     return (
-        f"Made by `python benchmarks/{script}.py` from emobridge {results['emobridge']}: the model "
+        f"Made by `python -m benchmarks.robustness.{script}` from emobridge {results['emobridge']}: the model "
         f"`{results['model']['name']}` {results['model']['version']} on the test part of fold 1 of the recipe "
-        f"`{results['recipe']}`, speakers that it never heard ({clips} clips), by sound alone. A category is chosen "
-        f"among those of the clip's corpus. UAR = mean of per-class recall; *all* = its mean over the corpora. [95 % "
-        f"interval over speakers, {results['resamples']} resamples]."
+        f"`{results['recipe']}`, speakers that it was not trained on ({clips} clips), by sound alone. A category is "
+        f"chosen among those of the clip's corpus. UAR = mean of per-class recall; *all* = its mean over the corpora. "
+        f"[95 % interval over speakers, {results['resamples']} resamples]."
     )
 
 

@@ -37,8 +37,8 @@ ALL, NO_PROTOTYPES = "all parts", "all without prototypes"
 NOTE = (
     "Nobody rated valence, arousal or dominance of this speech. These are proxies of the dimensions, never their "
     "accuracy: *order of categories* and *order of intensity* = share of pairs of clips in the expected order (chance: "
-    ".5; of two intensities it is the area under the ROC curve); *rank of intensity* = Spearman's correlation within a "
-    "category with the intensity that raters heard; *within categories* = share of the variance that lies within true "
+    "0.5; of two intensities it is the area under the ROC curve); *rank of intensity* = Spearman's correlation within "
+    "a category with the intensity that raters gave; *within categories* = share of the variance that lies within true "
     "categories, *within answers* within the categories that the model answers (0: a function of the category alone)."
 )
 PROXIES = {
@@ -133,7 +133,7 @@ def page(results: Mapping[str, Any]) -> str:
     """Return dimensions.md."""
     source = (
         f"Made by `python -m benchmarks.accuracy.dimensions` from emobridge {results['emobridge']}: "
-        f"{results['steps']} steps a variant, fold 1, speakers that were never heard, by sound alone. [95 % interval "
+        f"{results['steps']} steps a variant, fold 1, unseen speakers, by sound alone. [95 % interval "
         f"over speakers, {results['resamples']} resamples]; in bold: reliably other than the first line, higher or "
         "lower (paired)."
     )

@@ -42,7 +42,8 @@ NOTE = (
     "validation episodes, its weights on those of training. A sentence that nearly equals one of another part is not "
     "trained on. ECE = expected calibration error, 15 bins. *By chance* = the ECE that the same probabilities show "
     "where they are exactly right (labels drawn from them): mean, and what 95 % of draws stay below. An ECE below that "
-    "cannot be told from none. Models of the authors' own split, which learn from more: [accuracy](accuracy.md)."
+    "cannot be distinguished from none. Models of the authors' own split, which learn from more: "
+    "[accuracy](accuracy.md)."
 )
 
 
@@ -119,8 +120,8 @@ def page(results: Mapping[str, Any]) -> str:
     """Return episodes.md."""
     source = (
         f"Made by `python -m benchmarks.accuracy.episodes` from emobridge {results['emobridge']}: the recipe "
-        f"`{results['recipe']['name']}`, folds {', '.join(results['folds'])} of {PARTS}, each judged on the episodes "
-        f"that it never met. [95 % interval over episodes, {results['resamples']} resamples]."
+        f"`{results['recipe']['name']}`, folds {', '.join(results['folds'])} of {PARTS}, each evaluated on the "
+        f"episodes that it never met. [95 % interval over episodes, {results['resamples']} resamples]."
     )
     table = []
     for corpus, found in results["corpora"].items():

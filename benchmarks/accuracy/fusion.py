@@ -34,7 +34,7 @@ OPPOSITE = "contradicting text alone"
 CONDITIONS = (SPEECH, TEXT, MATCHING, CONTRADICTING, IRRELEVANT, EMPTY)
 NEUTRAL_CONDITIONS = (SPEECH, MATCHING, CONTRADICTING)
 NOTE = (
-    "Emotional clips of speakers that were never heard, each with written sentences that were never read. *Matching*: "
+    "Emotional clips of unseen speakers, each with unseen written sentences. *Matching*: "
     "a sentence of the clip's category; *contradicting*: of another emotion; *irrelevant*: a neutral one. Accuracy = "
     "share of clips whose answer is the clip's category, among all categories; of text alone, that of the matching "
     "sentence. Confidence = mean probability of the answer. Neutral clips stand apart: neutral sentences match them. "

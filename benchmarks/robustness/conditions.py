@@ -137,7 +137,7 @@ def gain_law(found: Mapping[str, Heard]) -> dict[str, Any]:
 def page(results: Mapping[str, Any]) -> str:
     """Return robustness.md."""
     corpora, dimensions, law = list(results["clips"]), results["dimensions"], results["gain_law"]
-    header = ["condition", "UAR, all", "minus clean", "judged", "UAR, judged", *corpora]
+    header = ["condition", "UAR, all", "minus clean", "answered", "UAR, answered", *corpora]
     header += [f"{name}, CCC with clean" for name in dimensions]
     cells = []
     for row in results["conditions"]:
@@ -157,7 +157,7 @@ def page(results: Mapping[str, Any]) -> str:
         f"Gain alone ({gains}) changes no probability by more than {law['largest_change']:.4f} (the limit is "
         f"{law['limit']}); {law['now_unjudged']} judgements are lost."
     )
-    parts = ["# Sound as it is", sentence(results, "robustness"), NOTE, told, "![UAR by condition](robustness.svg)"]
+    parts = ["# Sound as it is", sentence(results, "conditions"), NOTE, told, "![UAR by condition](robustness.svg)"]
     return "\n\n".join([*parts, markdown_table(header, cells)]) + "\n"
 
 

@@ -37,7 +37,7 @@ LONG_S = (10.0, 20.0, 30.0)
 WHOLE = "the whole clip"
 ENOUGH, AS_GOOD = 0.5, 0.9  # shares of what the whole clip gives above chance
 NOTE = (
-    "Short: cut around the middle of the clip's energy, so that it is speech; a clip that is shorter is heard whole. "
+    "Short: cut around the middle of the clip's energy, so that it is speech; a shorter clip is used whole. "
     "Long: test clips of the same speaker and emotion joined, and repeated where there are too few. Gain = UAR above "
     "chance, as a share of the whole clip's. Confidence = mean probability of the category that is said; where it "
     "follows accuracy, it is honest. Judged = share of clips that the model does not abstain from."
@@ -119,7 +119,7 @@ def measure(predictor: Any, recipe: Any, clips: Clips, resamples: int) -> dict[s
 def page(results: Mapping[str, Any]) -> str:
     """Return durations.md."""
     dimensions = results["dimensions"]
-    header = ["heard", "UAR, all", "minus whole clip", "gain", "accuracy", "confidence", "judged"]
+    header = ["length", "UAR, all", "minus whole clip", "gain", "accuracy", "confidence", "answered"]
     header += [f"{name}, CCC with whole clip" for name in dimensions]
     cells = []
     for row in results["conditions"]:

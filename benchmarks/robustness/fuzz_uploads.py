@@ -200,9 +200,9 @@ def page(outcomes: Sequence[Outcome], seed: int) -> str:
     told = (
         f"Made by `python -m benchmarks.robustness.fuzz_uploads`: {len(outcomes)} uploads (seed {seed}), {AT_A_TIME} "
         f"at a time, against `emobridge serve` with {limits}. None was answered by a server error, or not at all where "
-        "an answer was due (what is no HTTP, and clients that were gone, have none), none hung, and no answer told of "
+        "an answer was due (what is no HTTP, and clients that were gone, have none), none hung, and no answer revealed "
         "the service's files. Afterwards the model's process was the same one, memory, processes and open files were "
-        "as before, a good recording was judged as before, and nothing was left in the folder."
+        "as before, a good recording gave the same result as before, and nothing was left in the folder."
     )
     table = [f"| {' | '.join(HEAD)} |", "|---|---|---|---|", *rows]
     return "\n".join(["# Uploads that mean no good", "", told, "", *table, ""])

@@ -39,7 +39,7 @@ PAUSE_S = 0.3
 FEW, MANY = 7, 30
 NEUTRAL, NEUTRAL_SHARE = "neutral", 0.75
 NOTE = (
-    "Before each clip its speaker's other clips are heard, as turns that are known; the clip itself is what counts. "
+    "Before each clip come other clips of its speaker, as known turns; only the clip itself is scored. "
     "*Of its own mood*: a speaker who has been in the mood of the clip all along, whose mean is that mood. Difference: "
     "to the clip alone, which `--normalize-speakers` does not change. Confidence = mean probability of the category "
     "that is said; where it follows accuracy, it is honest."
@@ -122,7 +122,7 @@ def measure(predictor: Predictor, recipe: Any, clips: Clips, resamples: int, see
 def page(results: Mapping[str, Any]) -> str:
     """Return relative.md."""
     corpora = list(results["clips"])
-    header = ["heard before", "UAR, all", "difference", *corpora, "accuracy", "confidence"]
+    header = ["before the clip", "UAR, all", "difference", *corpora, "accuracy", "confidence"]
     cells = [
         [
             row["name"],

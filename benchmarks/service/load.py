@@ -214,7 +214,7 @@ def page(results: Mapping[str, Any]) -> str:
         "# The service under load",
         f"{CLIENTS} clients at a time, each on one connection, send clips of {CLIP_S:.0f} s (16-bit wav, cut out of "
         "the packaged sample) over loopback to `emobridge serve` with its defaults (but for the limits of one client, "
-        f"since all of these have one address{threads}); `emobridge predict FOLDER --jobs {JOBS}` judges the same "
+        f"since all of these have one address{threads}); `emobridge predict FOLDER --jobs {JOBS}` predicts the same "
         f"{results['clips']} clips in turn with them. {results['cores']} cores, which the clients share; model "
         f"{results['model']}. Made by `python -m benchmarks.service.load`.",
         "![Memory over requests](service.svg)",

@@ -268,7 +268,7 @@ Two are {two.steady / one.steady:.2f} times as fast as one.
 
 ## Killed
 
-{found["recordings"]} recordings with their transcripts, {found["failed"]} of which cannot be judged, in
+{found["recordings"]} recordings with their transcripts, {found["failed"]} of which cannot be read, in
 {found["parts"]} parts. Killed (SIGKILL) with {", ".join(map(str, found["had"]))} parts there, running one and two
 workers in turn, and resumed: all files equal to the byte those of a run in one go.
 

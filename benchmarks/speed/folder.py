@@ -160,7 +160,7 @@ def page(reasons: dict[str, str], good: int, had: list[int]) -> str:
     kills = f"{', '.join(map(str, had[:-1]))} and {had[-1]}"
     told = f"""# A folder that is killed and resumed
 
-Made by `python -m benchmarks.speed.folder`: {good} recordings that can be judged and {len(reasons)} that cannot. Killed
+Made by `python -m benchmarks.speed.folder`: {good} recordings that can be read and {len(reasons)} that cannot. Killed
 (SIGKILL) with {kills} results there, running 1, 2 and 3 processes, and resumed each time: all files, `predictions.csv`
 and `failed.csv` among them, equal to the byte those of a run in one go, and no result was made twice. What failed was
 tried again each time, for the reason may lie outside a file.

@@ -70,19 +70,19 @@ PREDICT = "from emobridge.cli import main; main()"
 NOTE = (
     "Reference: the clips one by one, cut at their known boundaries out of the mono wav, or, for one speaker a "
     "channel, out of that speaker's channel. Found = share of the clips' time that lies in segments (of their speaker, "
-    "where speakers are told apart); judged = share of that for which the model does not abstain. Accuracy = share of "
-    "the found time for which the category is that of the clip. Shares and dimensions apart = the largest difference "
-    "of a speaker's mean share of a category, or mean of a dimension, from the reference, in points of 100: of the "
-    "summary of that speaker, all that is taken for his speech, or, where nobody is named, of what is said over the "
-    "time of his clips. Real-time factor, processor time (of all threads, for each second of the "
+    "where speakers are told apart); answered = share of that for which the model does not abstain. Accuracy = share "
+    "of the found time for which the category is that of the clip. Shares and dimensions apart = the largest "
+    "difference of a speaker's mean share of a category, or mean of a dimension, from the reference, in points of 100: "
+    "of the summary of that speaker, all that is taken for his speech, or, where nobody is named, of what is said over "
+    "the time of his clips. Real-time factor, processor time (of all threads, for each second of the "
     "recording) and peak resident memory are those of the whole process `emobridge predict --threads 2`, its start and "
     "its output included. Beside other work on the cores the real-time factor says more about that work."
 )
 CODEC_NOTE = (
     "The time lines of other files beside that of the wav, as measured / as is promised: the share of the time of "
     "segments in either that both have, the share of this with the same category, the mean difference of the "
-    "dimensions in points. The categories differ where two are nearly equal: the model hears what a codec does to "
-    "faint sound. 8 kHz mu-law has no sound above 4 kHz."
+    "dimensions in points. The categories differ where two are nearly equal: the model responds to what a codec does "
+    "to faint sound. 8 kHz mu-law has no sound above 4 kHz."
 )
 
 
@@ -239,7 +239,7 @@ def broken(results: Mapping[str, Any]) -> list[str]:
 
 def page(results: Mapping[str, Any]) -> str:
     """Return recording.md."""
-    header = ["given as", "segments", "found", "judged", "accuracy", "shares apart", "dimensions apart"]
+    header = ["given as", "segments", "found", "answered", "accuracy", "shares apart", "dimensions apart"]
     header += ["real-time factor", "processor time / s", "peak MB"]
     cells, codecs = [], []
     for one in results["ways"]:
@@ -287,7 +287,7 @@ def _verdict(results: Mapping[str, Any]) -> str:
         f"{LARGEST_APART:.0f} points apart where the turns are known or each speaker has a channel; the time lines "
         f"below within what is promised. {held} No bound is promised for one channel of which no speaker is known: it "
         f"is {plain['shares_apart']:.1f} points apart by shares and {plain['dimensions_apart']:.1f} by dimensions, "
-        f"since utterances that overlap are judged as one."
+        f"since utterances that overlap are predicted as one."
     )
 
 
