@@ -19,9 +19,10 @@ def test_newest_dated_section_is_the_version() -> None:
     assert date.fromisoformat(day)
 
 
-def test_citation_names_the_version() -> None:
+def test_citation_names_the_version_and_its_date() -> None:
     lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line.startswith("version:")] == [f"version: {__version__}"]
+    assert f"version: {__version__}" in lines
+    assert f'date-released: "{SECTIONS[1][1]}"' in lines
 
 
 def expanded(name: str) -> list[str]:
