@@ -58,7 +58,7 @@ NOTE = (
     "Signal-to-noise ratio over the whole clip, pauses included; babble = six other people at once, neither trained "
     "nor tested on. Rooms: invented responses, direct sound as strong as all reflections together. Telephone = "
     "300 to 3 400 Hz at 8 kHz; mu-law = 8 kHz in 8 bits. Codec rates in kbit/s. Clipped at a share of the clip's peak. "
-    "Judged = share of clips that the model does not abstain from; of the others, too, it counts what the model says. "
+    "Answered = share of clips that the model does not abstain from; the figures count the others too. "
     "The corpora here have no rated dimensions on speech, so the last columns compare the model with itself: the "
     "concordance (CCC) of each dimension under the condition with that of the clean clip, 1 = unmoved."
 )
@@ -155,7 +155,7 @@ def page(results: Mapping[str, Any]) -> str:
     gains = " or ".join(f"{gain_db:+d} dB" for gain_db in GAINS_DB)
     told = (
         f"Gain alone ({gains}) changes no probability by more than {law['largest_change']:.4f} (the limit is "
-        f"{law['limit']}); {law['now_unjudged']} judgements are lost."
+        f"{law['limit']}); {law['now_unjudged']} answers are lost."
     )
     parts = ["# Sound as it is", sentence(results, "conditions"), NOTE, told, "![UAR by condition](robustness.svg)"]
     return "\n\n".join([*parts, markdown_table(header, cells)]) + "\n"

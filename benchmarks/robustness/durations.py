@@ -40,7 +40,7 @@ NOTE = (
     "Short: cut around the middle of the clip's energy, so that it is speech; a shorter clip is used whole. "
     "Long: test clips of the same speaker and emotion joined, and repeated where there are too few. Gain = UAR above "
     "chance, as a share of the whole clip's. Confidence = mean probability of the category that is said; where it "
-    "follows accuracy, it is honest. Judged = share of clips that the model does not abstain from."
+    "follows accuracy, it is honest. Answered = share of clips that the model does not abstain from."
 )
 
 
