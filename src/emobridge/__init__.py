@@ -1,4 +1,4 @@
-"""Hears how people feel: emotion categories and valence, arousal and dominance, from speech and its transcript.
+"""Emotion categories and valence, arousal and dominance, predicted from speech and its transcript.
 
 Importing this imports next to nothing, neither numpy nor onnxruntime nor torch; each comes when it is first needed.
 """

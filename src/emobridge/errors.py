@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 
 class EmobridgeError(Exception):
-    """Base of the tree. The doors print ``str(error)`` and exit with status 1; no traceback is shown.
+    """Base of the tree. The command line prints ``str(error)`` and exits with status 1, without a traceback.
 
     ``str(error)`` is one line whatever was given: characters of a file name that could break the line or steer a
     terminal become ``?``.

@@ -1,7 +1,7 @@
 """Emotion categories, dimensions, their scales, and the named maps that translate a corpus's own labels.
 
-Raw labels are never overwritten: a corpus keeps what its authors wrote, and a map, with a name and a version, says what
-becomes of each label and which are lost. A category is a distribution over the target's names: one-hot for one
+Raw labels are never overwritten: a corpus keeps what its authors wrote, and a map, with a name and a version, gives
+the category of each label and which are lost. A category is a distribution over the target's names: one-hot for one
 label, fractions for votes, all zero where the map loses the label (then no loss or metric counts it).
 """
 
@@ -15,7 +15,7 @@ from emobridge.errors import LabelError, nearest
 
 CATEGORIES = ("angry", "happy", "neutral", "sad", "fearful", "disgusted", "surprised")
 FOUR_CATEGORIES = ("angry", "happy", "neutral", "sad")
-# Five and six are what dialogue corpora such as IEMOCAP are judged on; in six, excitement is not happiness.
+# Five and six are what dialogue corpora such as IEMOCAP are evaluated on; in six, excitement is not happiness.
 CATEGORY_SETS = {
     "nine": (*CATEGORIES, "calm", "bored"),
     "seven": CATEGORIES,

@@ -1,4 +1,4 @@
-"""What a prediction is: segments with categories and dimensions, and summaries; one shape at every door."""
+"""The shape of a prediction: segments with categories and dimensions, and summaries; the same everywhere."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

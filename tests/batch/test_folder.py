@@ -21,7 +21,7 @@ import soundfile
 import emobridge
 from emobridge.batch import folder
 from emobridge.batch.folder import place_results, run_folder
-from emobridge.batch.options import PredictOptions, open_judge
+from emobridge.batch.options import PredictOptions, open_predictor
 from emobridge.batch.processes import Failure, Task
 from emobridge.batch.recordings import Recording, recordings
 from emobridge.errors import OutputError
@@ -178,15 +178,15 @@ def judged_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs judge in this process and note here what they judge."""
     noted: list[str] = []
 
-    def judge_all(tasks: list[Task], options: PredictOptions, jobs: int, progress: Callable) -> Iterator[tuple]:
-        judge = open_judge(options)
+    def predict_all(tasks: list[Task], options: PredictOptions, jobs: int, progress: Callable) -> Iterator[tuple]:
+        predictor = open_predictor(options)
         for task in tasks:
             noted.append(task.recording.place.as_posix())
             progress(task, 0.5)
             if task.recording.path.stat().st_size == 0:
                 yield task, Failure("it is empty")
                 continue
-            result = judge.judge(task.recording)
+            result = predictor.predict(task.recording)
             try:
                 task.write(result)
             except OutputError as error:
@@ -194,7 +194,7 @@ def judged_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             else:
                 yield task, result.to_dict()
 
-    monkeypatch.setattr(folder, "judge_all", judge_all)
+    monkeypatch.setattr(folder, "predict_all", predict_all)
     return noted
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import emobridge
 from emobridge.batch import options
-from emobridge.batch.options import PredictOptions, open_judge
+from emobridge.batch.options import PredictOptions, open_predictor
 from emobridge.batch.recordings import Recording
 from emobridge.errors import AudioError, MissingExtraError
 from emobridge.transcripts import Transcript, asr
@@ -34,24 +34,24 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_result_has_the_given_name_and_notes(toy_bundle: Path) -> None:
-    result = open_judge(PredictOptions(toy_bundle, channel=1)).judge(GIVEN)
+    result = open_predictor(PredictOptions(toy_bundle, channel=1)).predict(GIVEN)
     expected = emobridge.load(toy_bundle).predict(SAMPLE, channel=1)
     assert result == replace(expected, file="given.flac", warnings=(*expected.warnings, "it is odd"))
 
 
 def test_a_known_problem_is_an_error(toy_bundle: Path) -> None:
     with pytest.raises(AudioError, match="it is a link to nothing"):
-        open_judge(PredictOptions(toy_bundle)).judge(replace(GIVEN, problem="it is a link to nothing"))
+        open_predictor(PredictOptions(toy_bundle)).predict(replace(GIVEN, problem="it is a link to nothing"))
 
 
 @pytest.mark.usefixtures("_installed")
 def test_words_are_recognised_where_none_are_given(toy_bundle: Path) -> None:
-    judge = open_judge(PredictOptions(toy_bundle, channel=1, recogniser="tiny", language="en", threads=1))
-    assert isinstance(judge.recogniser, ToyRecogniser)
-    assert judge.recogniser.asked == ("tiny", "en", 1)
-    assert "linguistic" in judge.judge(GIVEN).segments[0].modalities
-    judge.judge(replace(GIVEN, transcript=SAMPLE.with_suffix(".txt")))
-    assert judge.recogniser.channels == [1]
+    predictor = open_predictor(PredictOptions(toy_bundle, channel=1, recogniser="tiny", language="en", threads=1))
+    assert isinstance(predictor.recogniser, ToyRecogniser)
+    assert predictor.recogniser.asked == ("tiny", "en", 1)
+    assert "linguistic" in predictor.predict(GIVEN).segments[0].modalities
+    predictor.predict(replace(GIVEN, transcript=SAMPLE.with_suffix(".txt")))
+    assert predictor.recogniser.channels == [1]
 
 
 def test_a_recogniser_that_is_not_installed_is_told_before_any_work(
@@ -59,4 +59,4 @@ def test_a_recogniser_that_is_not_installed_is_told_before_any_work(
 ) -> None:
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(MissingExtraError, match=r"emobridge\[asr\]"):
-        open_judge(PredictOptions(toy_bundle, recogniser="tiny"))
+        open_predictor(PredictOptions(toy_bundle, recogniser="tiny"))

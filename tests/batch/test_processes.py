@@ -20,8 +20,8 @@ from emobridge.batch.options import PredictOptions
 from emobridge.batch.recordings import Recording
 from emobridge.results import Result, Summary
 
-class Judge:
-    def judge(self, recording, progress):
+class BatchPredictor:
+    def predict(self, recording, progress):
         progress(1.0, 2.0)
         name = recording.name
         if name == "bad": raise AudioError("it is bad", remedy="try another")
@@ -33,12 +33,12 @@ class Judge:
         if name == "unfit": raise OutputError("two for one")
         return Result(name, 1.0, {"pid": str(os.getpid())}, (), {}, Summary(0.0))
 
-def open_judge(options):
+def open_predictor(options):
     if options.categories == "refused": raise BundleError("no such view")
     if options.categories == "killed": os.kill(os.getpid(), signal.SIGKILL)
-    return Judge()
+    return BatchPredictor()
 
-workers.open_judge = open_judge
+workers.open_predictor = open_predictor
 
 if __name__ == "__main__":
     for scenario in sys.argv[1:]:
@@ -46,7 +46,8 @@ if __name__ == "__main__":
         tasks = [workers.Task(Recording(name, Path(name), Path(name)), (Path(f"{name}.json"),)) for name in names]
         told = []
         try:
-            for task, outcome in workers.judge_all(tasks, PredictOptions(categories=view), int(jobs), lambda *_: None):
+            options = PredictOptions(categories=view)
+            for task, outcome in workers.predict_all(tasks, options, int(jobs), lambda *_: None):
                 failed = isinstance(outcome, workers.Failure)
                 told.append([task.recording.name, outcome.reason if failed else outcome["model"]["pid"]])
                 print(end=".", file=sys.stderr, flush=True)
@@ -74,8 +75,8 @@ def test_each_recording_ends_as_a_result_or_a_reason(command: list[str], tmp_pat
     told = dict(ended)
     assert set(told) == set(names)
     assert told["bad"] == "it is bad; try another"
-    assert told["killed"].startswith("it brought down the process that heard it (SIGKILL); ")
-    assert told["exits"].startswith("it brought down the process that heard it (status 3); ")
+    assert told["killed"].startswith("it brought down its process (SIGKILL); ")
+    assert told["exits"].startswith("it brought down its process (status 3); ")
     assert told["fault"] == "an unexpected ZeroDivisionError: by zero; report it"
     assert told["unfit"] == "two for one"
     assert sorted(path.name for path in tmp_path.glob("*.json")) == ["a.json", "b.json", "c.json", "d.json"]

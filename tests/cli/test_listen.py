@@ -116,5 +116,5 @@ def test_where_nobody_speaks_it_says_so_once(toy_bundle: Path) -> None:
     done = listen(bytes(2 * 16_000 * 20), "--model", toy_bundle)
     assert done.stdout.decode().split("\n")[1:3] == [
         "all: nothing to judge",
-        "nobody was heard to speak in 20.0 s (10 silence)",
+        "no speech in 20.0 s (10 silence)",
     ]

@@ -150,7 +150,7 @@ def test_a_result_is_that_of_the_library(
 def test_many_at_once_give_what_each_gives_alone(
     run: Run, model: Model, decoders: Decoders, folder: Path, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    async def judge_all() -> list[Any]:
+    async def predict_all() -> list[Any]:
         tasks = []
         for number, (name, case) in enumerate(CASES.items()):
             into = tmp_path / str(number)
@@ -158,7 +158,7 @@ def test_many_at_once_give_what_each_gives_alone(
             tasks.append(await as_task(case, name, folder, into, model, decoders))
         return [json.loads(said) for said in await asyncio.gather(*(model.judge(task, Told()) for task in tasks))]
 
-    assert run(judge_all()) == [*expected.values()]
+    assert run(predict_all()) == [*expected.values()]
 
 
 STREAM = """

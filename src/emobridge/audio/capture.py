@@ -1,7 +1,7 @@
 """Sound on its way in, from a microphone or as raw samples on standard input; what is no such sound is refused.
 
-Design: one queue between a thread that reads, or that the audio system calls, and the one that judges; one event ends
-both, so that what came before it is judged and nothing waits for what does not come.
+Design: one queue between a thread that reads, or that the audio system calls, and the one that predicts. One event ends
+both, so that sound from before it is predicted and nothing waits for more.
 """
 
 import logging
@@ -22,19 +22,19 @@ from emobridge.utils.extras import load_extra
 
 SAMPLE_BYTES = 2
 BLOCK_S = 0.25  # read at a time
-WAITING_BLOCKS = 40  # read ahead at most; where judging is behind by more, a microphone's sound is lost
+WAITING_BLOCKS = 40  # read ahead at most; where prediction is behind by more, a microphone's sound is lost
 POLL_S = 0.1
 RAW = "valid: raw samples of 16 bits, signed, little-endian, one channel"
 REMEDY = "convert it, for example: ffmpeg -i FILE -f s16le -ac 1 -ar 16000 - | emobridge listen -"
 MAGIC = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b"\x1aE\xdf\xa3")  # how files of sound begin
-TELLING_SAMPLES = 400  # so many, nearly all of them not 0, tell what they are
+TELLING_SAMPLES = 400  # so many, nearly all of them not 0, show what they are
 FULL_SCALE, CLIPPED_SHARE = 32_767 / 32_768, 0.05
 
 logger = logging.getLogger(__name__)
 
 
 class Incoming:
-    """Sound on its way from where it comes to where it is judged.
+    """Sound on its way from its source to its prediction.
 
     Attributes:
         blocks: raw samples in pieces of any length, as they come.
@@ -151,7 +151,7 @@ def microphone(incoming: Incoming, device: str | None, rate_hz: int) -> Iterator
             incoming.is_over.set()
 
     def failure(error: Exception, remedy: str) -> AudioError:
-        given = f"{name} cannot be heard at {rate_hz} Hz ({' '.join(str(error).split())})"
+        given = f"{name} cannot record at {rate_hz} Hz ({' '.join(str(error).split())})"
         return AudioError(given, "valid: a device with an input", f"{remedy}; or pipe sound in: emobridge listen -")
 
     try:
@@ -182,7 +182,7 @@ def _refuse_file(start: bytes) -> None:
 
 
 def _is_telling(values: NDArray[np.float32]) -> bool:
-    """Return whether there is enough in ``values`` (N,) to tell whether they are samples."""
+    """Return whether ``values`` (N,) are enough to decide whether they are samples."""
     most = max(np.count_nonzero(values[::2]), np.count_nonzero(values[1::2]))
     return bool(most > max(TELLING_SAMPLES, 0.45 * len(values)))
 

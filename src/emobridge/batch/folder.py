@@ -19,7 +19,7 @@ import typer
 from emobridge.audio.source import file_name
 from emobridge.batch.journal import Journal, Settings, Stamps, open_journal
 from emobridge.batch.options import PredictOptions
-from emobridge.batch.processes import Failure, Task, concerns_all, judge_all
+from emobridge.batch.processes import Failure, Task, concerns_all, predict_all
 from emobridge.batch.recordings import Recording, report_warnings
 from emobridge.errors import OutputError, one_line
 from emobridge.inference.bundle import load_bundle
@@ -95,7 +95,7 @@ def run_folder(
     jobs: int,
     restart: bool,
 ) -> int:
-    """Judge what is not settled yet, complete the files, write the tables; return how many recordings failed.
+    """Predict what is not settled yet, complete the files, write the tables; return how many recordings failed.
 
     Each failure is reported on standard error as it happens. Recordings that failed in an earlier run are tried again,
     for the reason may have been outside them.
@@ -104,7 +104,7 @@ def run_folder(
         found: the recordings.
         out: the folder, made where it is not there.
         formats: of the files that each recording gets.
-        options: how to judge; without a number of threads, each process has one.
+        options: how to predict; without a number of threads, each process has one.
         settings: what else decides results, by the name of the option.
         jobs: how many processes, from 1.
         restart: forget what the journal holds.
@@ -118,7 +118,7 @@ def run_folder(
     header = {"emobridge": __version__, "model": load_bundle(options.model).sha256, **settings}
     with open_journal(make_folder(out) / JOURNAL, header, restart) as journal:
         _remove_unfinished(tasks)
-        failures = _judge(_unsettled(tasks, journal), journal, options, jobs)
+        failures = _predict(_unsettled(tasks, journal), journal, options, jobs)
         good = [recording for recording in found if recording not in failures]
         for table in tables:
             write(_Results(journal, good), out / table)
@@ -142,16 +142,18 @@ def _unsettled(tasks: Sequence[Task], journal: Journal) -> list[Task]:
             except OutputError as error:
                 if concerns_all(error):
                     raise
-                unsettled.append(task)  # a format that cannot hold this result: judged again, it fails for that reason
+                unsettled.append(
+                    task
+                )  # a format that cannot hold this result: predicted again, it fails for that reason
     return unsettled
 
 
-def _judge(tasks: Sequence[Task], journal: Journal, options: PredictOptions, jobs: int) -> dict[Recording, str]:
-    """Judge ``tasks``, each into the journal; return those that failed with their reasons."""
+def _predict(tasks: Sequence[Task], journal: Journal, options: PredictOptions, jobs: int) -> dict[Recording, str]:
+    """Predict ``tasks``, each into the journal; return those that failed with their reasons."""
     failures: dict[Recording, str] = {}
     stamps = {task.recording: _stamps(task.recording) for task in tasks}
     tally = _Tally({recording: max(stamp[0], 1) if (stamp := sizes[0]) else 1 for recording, sizes in stamps.items()})
-    for task, outcome in judge_all(tasks, options, jobs, tally.show_part):
+    for task, outcome in predict_all(tasks, options, jobs, tally.show_part):
         recording = task.recording
         if isinstance(outcome, Failure):
             failures[recording] = outcome.reason
@@ -232,7 +234,7 @@ def _stamps(recording: Recording) -> Stamps:
     for path in (recording.path, recording.transcript, recording.speakers):
         try:
             state = path.stat() if isinstance(path, Path) else None
-        except OSError:  # judging it will tell
+        except OSError:  # prediction will report it
             state = None
         stamps.append(None if state is None else [state.st_size, state.st_mtime_ns])
     return stamps

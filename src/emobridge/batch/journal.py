@@ -57,7 +57,7 @@ class Journal:
             self._entries.pop(place, None)
 
     def name(self, place: str, stamps: Stamps) -> str | None:
-        """Return the name that a recording was judged under, None where no result stands for these ``stamps``."""
+        """Return the name that a recording was predicted under, None where no result stands for these ``stamps``."""
         entry = self._entries.get(place)
         return entry.file if entry is not None and entry.stamps == stamps else None
 
@@ -75,7 +75,7 @@ class Journal:
         self._append({"place": place, "stamps": stamps, "result": result})
 
     def add_failure(self, place: str, stamps: Stamps, reason: str) -> None:
-        """Write why a recording could not be judged; a later run tries it again.
+        """Write why a recording could not be predicted; a later run tries it again.
 
         Raises:
             OutputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""How a recording is put to the model: the options of one call of the command line, the same for every recording."""
+"""Options of prediction, the same for every recording of a call of the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What decides how recordings are judged.
+    """Options of prediction.
 
     Attributes:
         model: model directory, None is the one that comes with emobridge.
         categories: name of one of its sets of categories, None is all its categories.
-        channel: the channel to hear, counted from 1; None mixes them down.
+        channel: the channel to take, counted from 1; None mixes them down.
         recogniser: hub name or path of the model that recognises the words where no transcript is given, or None.
         language: the code of the language that is spoken, None leaves it to the recogniser.
         threads: processor threads; None is one a core.
@@ -44,16 +44,16 @@ class PredictOptions:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A model that is ready, and how recordings are put to it. Make one with `open_judge`."""
+class BatchPredictor:
+    """A loaded model with its options. Make one with `open_predictor`."""
 
     predictor: Predictor
     recogniser: "Recogniser | None"
     channel: int | None
     normalize_speakers: bool = False
 
-    def judge(self, recording: Recording, progress: Callable[[float, float], None] | None = None) -> Result:
-        """Return what is heard and read in a recording, under the name that it was given by.
+    def predict(self, recording: Recording, progress: Callable[[float, float], None] | None = None) -> Result:
+        """Return the result of a recording under the name that it was given by.
 
         Args:
             recording: with its transcript and speakers.
@@ -70,7 +70,7 @@ class Judge:
         words: Path | Transcript | None = recording.transcript
         if words is None and self.recogniser is not None:
             words = self.recogniser.recognise(recording.path, self.channel, progress)
-            progress = None  # judging takes no time beside it
+            progress = None  # prediction takes no time beside it
         result = self.predictor.predict(
             recording.path,
             words,
@@ -82,7 +82,7 @@ class Judge:
         return replace(result, file=file_name(recording.name), warnings=result.warnings + recording.notes)
 
 
-def open_judge(options: PredictOptions) -> Judge:
+def open_predictor(options: PredictOptions) -> BatchPredictor:
     """Load the model; a recogniser follows when its first recording comes.
 
     Raises:
@@ -97,4 +97,4 @@ def open_judge(options: PredictOptions) -> Judge:
 
         recogniser = Recogniser(options.recogniser, options.language, options.threads)
     predictor = emobridge.load(options.model, options.categories, options.threads, options.precision)
-    return Judge(predictor, recogniser, options.channel, options.normalize_speakers)
+    return BatchPredictor(predictor, recogniser, options.channel, options.normalize_speakers)

@@ -1,6 +1,6 @@
-"""Recordings judged by several processes, each of which loads the model once.
+"""Recordings predicted by several processes, each of which loads the model once.
 
-Design: every process has a pipe of its own, so the run knows which recording each has in hand. A recording that brings
+Design: every process has a pipe of its own, so the run knows which recording each works on. A recording that brings
 its process down is a failure with a reason, and another process takes over. A process whose run was killed finds its
 pipe closed, and ends.
 """
@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
-from emobridge.batch.options import Judge, PredictOptions, open_judge
+from emobridge.batch.options import BatchPredictor, PredictOptions, open_predictor
 from emobridge.batch.recordings import Recording
 from emobridge.errors import AudioError, EmobridgeError, MissingExtraError, OutputError, TranscriptError
 from emobridge.results import Result
@@ -55,22 +55,22 @@ class Failure:
 
 @dataclass
 class _Worker:
-    """A process and what it has in hand, None before the model is loaded."""
+    """A process and its task, None before the model is loaded."""
 
     process: BaseProcess
     task: Task | None = None
 
 
-def judge_all(
+def predict_all(
     tasks: Sequence[Task], options: PredictOptions, jobs: int, progress: Callable[[Task, float], None]
 ) -> Iterator[tuple[Task, dict[str, Any] | Failure]]:
-    """Judge ``tasks`` and write their files; yield each with what `Result.to_dict` gives, or why not, as it ends.
+    """Predict ``tasks`` and write their files; yield each with what `Result.to_dict` gives, or why not, as it ends.
 
     Args:
         tasks: what to do.
-        options: how to judge.
+        options: how to predict.
         jobs: how many processes, from 1.
-        progress: called now and then with a task in hand and the share of it that is done.
+        progress: called now and then with a running task and the share of it that is done.
 
     Raises:
         EmobridgeError: what concerns all recordings: the model, a place that cannot be written, a process that ends
@@ -100,7 +100,7 @@ def judge_all(
                     progress(task, message)
                     continue
                 worker.task = waiting.popleft() if waiting else None
-                with contextlib.suppress(OSError):  # one that just ended is found out when it is heard next
+                with contextlib.suppress(OSError):  # one that just ended is found out when it is read next
                     connection.send(worker.task)
                 if worker.task is None:
                     del workers[connection]
@@ -127,31 +127,33 @@ def _brought_down(worker: _Worker) -> tuple[Task, Failure]:
     remedy = "memory may have run out: give fewer --jobs, or try it alone"
     if worker.task is None:
         raise EmobridgeError(f"a process ended before it had loaded the model ({how})", remedy=remedy)
-    return worker.task, Failure(f"it brought down the process that heard it ({how}); {remedy}")
+    return worker.task, Failure(f"it brought down its process ({how}); {remedy}")
 
 
 def _serve(connection: Connection, options: PredictOptions) -> None:
-    """Run in a process: load the model, say so with None, then answer each task with parts of it and what it became."""
+    """Run in a process: load the model, send None, then answer each task with the shares done and its outcome."""
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the run's to handle
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the run is no more
         try:
-            judge = open_judge(options)
+            predictor = open_predictor(options)
         except EmobridgeError as error:
             connection.send(error)
             return
         connection.send(None)
         while (task := connection.recv()) is not None:
-            connection.send(judged(judge, task, connection.send))
+            connection.send(predict_task(predictor, task, connection.send))
 
 
-def judged(judge: Judge, task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure | EmobridgeError:
+def predict_task(
+    predictor: BatchPredictor, task: Task, send: Callable[[float], None]
+) -> dict[str, Any] | Failure | EmobridgeError:
     """Return the result, the failure of this recording alone, or the error that concerns all."""
     try:
-        result = judge.judge(task.recording, lambda done_s, total_s: send(min(1.0, done_s / total_s)))
+        result = predictor.predict(task.recording, lambda done_s, total_s: send(min(1.0, done_s / total_s)))
         task.write(result)
         return result.to_dict()
-    except (BrokenPipeError, ConnectionResetError):  # nobody is told of the parts any more
+    except (BrokenPipeError, ConnectionResetError):  # nobody receives the shares any more
         raise
     except EmobridgeError as error:
         return error if concerns_all(error) else Failure(str(error))

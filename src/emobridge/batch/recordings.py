@@ -1,7 +1,7 @@
 """What the command line names: recordings in files, folders, lists and standard input, each with its words and turns.
 
-Design: whatever in a folder is named like a recording becomes one, a broken link or a folder too: what cannot be judged
-fails later with its reason, and is never passed over in silence.
+Design: whatever in a folder is named like a recording becomes one, a broken link or a folder too. What cannot be
+predicted fails later with its reason, and is never passed over in silence.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class Recording:
         transcript: the file with its words, None where there is none.
         speakers: the file with who speaks when, how many speak, ``channels``, or None.
         notes: what its result is to warn of.
-        problem: why it cannot be judged, where finding it told; else None.
+        problem: why it cannot be predicted, where finding it told; else None.
     """
 
     name: str
@@ -132,7 +132,7 @@ def _behind(name: str, spool: Path) -> list[Recording]:
 def recordings_below(folder: str) -> Iterator[tuple[str, str | None]]:
     """Yield what lies below a folder and is named like a recording, and the folders that cannot be searched.
 
-    Each comes with the reason why it cannot be judged, where there is one; of a path that comes twice the last counts.
+    Each comes with the reason why it cannot be predicted, or None; of a path that comes twice the last counts.
     The order is the file system's.
     """
     unsearched: list[OSError] = []

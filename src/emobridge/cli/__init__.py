@@ -17,7 +17,7 @@ from emobridge.errors import EmobridgeError, one_line
 from emobridge.utils.extras import load_entry
 from emobridge.version import __version__
 
-# Each command: where it is, and what the overview says of it, which is how its own help begins.
+# Each command: where it is, and its line in the overview, which its own help begins with.
 COMMANDS = {
     "predict": (
         "emobridge.cli.predict:predict",
@@ -125,12 +125,12 @@ class _Group(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 app = typer.Typer(
     cls=_Group,
-    help="Hears how people feel: emotions over time, from speech and its transcript, offline.",
+    help="Emotions over time from speech and its transcript, offline.",
     no_args_is_help=True,
     **_STYLE,
 )
@@ -143,7 +143,7 @@ def main() -> None:
             app(prog_name="emobridge")
         finally:
             if sys.stdout:  # none where it was closed before the start
-                sys.stdout.flush()  # while what cannot be written can still be told
+                sys.stdout.flush()  # while a failure can still be reported
     except EmobridgeError as error:
         print(f"emobridge: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The command `emobridge bulk`: an archive of recordings judged by many processes, here or on a cluster."""
+"""The command `emobridge bulk`: an archive of recordings predicted by many processes, here or on a cluster."""
 
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +48,7 @@ def bulk(
     from emobridge.batch.options import PredictOptions
 
     if language is not None and asr is None:
-        raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
+        raise typer.BadParameter("it is an option of the recogniser; give --asr too", param_hint="--language")
     options = PredictOptions(model, categories, channel, asr, language, precision=precision)
     total = run(given, out, options, workers, address, parts, restart, transcript)
     if total.failed:

@@ -1,4 +1,4 @@
-"""The command ``emobridge listen``: sound from a microphone or standard input, judged while it comes."""
+"""The command ``emobridge listen``: sound from a microphone or standard input, predicted while it comes in."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def listen(
     if source not in (None, "-"):
         raise typer.BadParameter(f"'{source}' is not -; for a recording: emobridge predict '{source}'")
     if source == "-" and device is not None:
-        raise typer.BadParameter("it is the microphone's; leave out - to hear it", param_hint="--device")
+        raise typer.BadParameter("it is an option of the microphone; leave out -", param_hint="--device")
     if output_format not in ("text", "jsonl"):
         raise typer.BadParameter(f"'{output_format}' is not text or jsonl", param_hint="--format")
     if seconds is not None and not seconds > 0:
@@ -71,7 +71,7 @@ def listen(
 
 
 def _follow(stream: "Stream", incoming: "Incoming", seconds: float | None, shown: "_Shown") -> None:
-    """Print what is heard in what comes, until its end; what went wrong is raised after what was heard is told."""
+    """Print the segments of incoming sound until its end; raise a failure after they are printed."""
     left_samples = sys.maxsize if seconds is None else max(1, round(seconds * stream.sample_rate_hz))
     failure = None
     try:
@@ -90,7 +90,7 @@ def _follow(stream: "Stream", incoming: "Incoming", seconds: float | None, shown
 
 
 class _Shown:
-    """What was heard, on standard output; on a terminal also what is heard now."""
+    """Segments on standard output; on a terminal also the estimate of the present."""
 
     def __init__(self, output_format: str) -> None:
         self._is_text = output_format == "text"
@@ -130,8 +130,8 @@ class _Shown:
         lines = [*summary_lines("all", result.summary), *(f"warning: {warning}" for warning in result.warnings)]
         if self._is_text and len(left) > 1 and all(segment.abstain is not None for segment in result.segments):
             kinds = Counter(segment.abstain for segment in result.segments)
-            told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-            lines.append(f"nobody was heard to speak in {result.duration_s:.1f} s ({told})")
+            counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+            lines.append(f"no speech in {result.duration_s:.1f} s ({counts})")
         else:
             self.final(left)
         self._clear()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from emobridge.utils.deprecation import tell_renamed_option
+from emobridge.utils.deprecation import report_renamed_option
 
 Model = Annotated[Path | None, typer.Option(help="Model directory; left out: the model that comes with emobridge.")]
 Recordings = Annotated[
@@ -60,13 +60,13 @@ NormalizeSpeakers = Annotated[
 ]
 
 
-def _tell_of_relative(given: bool) -> bool:
+def _report_relative(given: bool) -> bool:
     if given:
-        tell_renamed_option("--relative", "--normalize-speakers")
+        report_renamed_option("--relative", "--normalize-speakers")
     return given
 
 
-Relative = Annotated[bool, typer.Option("--relative", hidden=True, callback=_tell_of_relative)]
+Relative = Annotated[bool, typer.Option("--relative", hidden=True, callback=_report_relative)]
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""The work of ``emobridge predict``: find the recordings and their words, judge each, put the results in place."""
+"""The work of ``emobridge predict``: find the recordings and their words, predict each, put the results in place."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from emobridge.batch.options import PredictOptions, open_judge
+from emobridge.batch.options import PredictOptions, open_predictor
 from emobridge.batch.recordings import Recording, recordings, report_warnings
 from emobridge.errors import AudioError, MissingExtraError, OutputError, TranscriptError, one_line
 from emobridge.results import Result, Segment, Summary
@@ -36,7 +36,7 @@ def predict_recordings(
     """
     formats = _formats(output_format)
     if options.language is not None and options.recogniser is None:
-        raise typer.BadParameter("it is the recogniser that is told; give --asr too", param_hint="--language")
+        raise typer.BadParameter("it is an option of the recogniser; give --asr too", param_hint="--language")
     with recordings(given, list_file, transcript, speakers) as found:
         is_folder = out is not None and (out.is_dir() or not out.suffix)
         is_several = len(found) > 1 or list_file is not None or any(Path(name).is_dir() for name in given)
@@ -128,7 +128,7 @@ def _output_for(out: Path | None, formats: tuple[str, ...], found: Sequence[Reco
 
 
 def _try_out(formats: Sequence[str], count: int) -> None:
-    """Raise now what a format would raise once ``count`` recordings are judged: one too many, or a missing extra."""
+    """Raise now what a format would raise once ``count`` recordings are predicted: one too many, or a missing extra."""
     silent = Result("", 1.0, dict.fromkeys(("name", "version", "sha256"), ""), (Segment(0.0, 1.0),), {}, Summary(0.0))
     for name in formats:
         render([silent] * count, name)
@@ -188,8 +188,8 @@ class _ToFolder:
 
 
 def _predict_here(found: Sequence[Recording], options: PredictOptions, output: Output) -> int:
-    """Judge one recording after the other in this process; return how many failed, each told on standard error."""
-    judge = open_judge(options)
+    """Predict one recording after the other in this process; return how many failed, with a line on standard error."""
+    predictor = open_predictor(options)
     failures = 0
     meter = Meter(len(found))
     for index, recording in enumerate(found):
@@ -198,7 +198,7 @@ def _predict_here(found: Sequence[Recording], options: PredictOptions, output: O
             meter.show(index + min(1.0, done_s / total_s))
 
         try:
-            result = judge.judge(recording, show)
+            result = predictor.predict(recording, show)
         except (AudioError, TranscriptError, MissingExtraError) as error:
             failures += 1
             typer.echo(f"emobridge: {one_line(recording.name)}: {error}", err=True)

@@ -1,4 +1,4 @@
-"""One speaker a channel: what a microphone hears of the others, by their level, is not its speaker's."""
+"""One speaker a channel: crosstalk from the others, known by its level, is left out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def without_crosstalk(tracks: Sequence[SpeechTrack]) -> tuple[SpeechTrack, ...]:
 
 
 def are_copies(tracks: Sequence[SpeechTrack]) -> bool:
-    """Return whether all tracks are of the same sound: its channels tell nobody apart."""
+    """Return whether all tracks hold the same sound, so that channels separate no speakers."""
     levels = np.array([track.level_db for track in tracks])
     return bool((levels.max(axis=0) - levels.min(axis=0) <= COPY_DB).all())
 

@@ -70,7 +70,7 @@ def voice_features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def in_voice_space(features: NDArray[np.float32]) -> Vectors:
-    """Return `voice_features` (N, 42) in the space that tells speakers apart, (N, 24)."""
+    """Return `voice_features` (N, 42) in the space that separates speakers, (N, 24)."""
     centre, scale, projection = _space()
     vectors: Vectors = np.clip((features - centre) / scale, -5.0, 5.0) @ projection
     return vectors

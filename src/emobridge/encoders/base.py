@@ -25,7 +25,7 @@ class TokenVectors:
 
 
 class AcousticEncoder(Protocol):
-    """Speech in, one vector a frame out; ``normalises`` says whether it can hear someone against their own mean."""
+    """Speech in, one vector a frame out; ``normalises`` is whether it can subtract a speaker's mean."""
 
     name: str
     normalises: bool
@@ -38,7 +38,7 @@ class AcousticEncoder(Protocol):
 
         Args:
             samples: of an utterance.
-            voice: of who speaks, to be heard against its mean, where the encoder ``normalises``; None: as it is.
+            voice: the speaker's mean, which is subtracted where the encoder ``normalises``; None subtracts nothing.
         """
         ...
 

@@ -47,7 +47,7 @@ class CompactOnnxEncoder:
 
         Args:
             samples: of an utterance.
-            voice: of who speaks, to be heard against its mean; None: as it is.
+            voice: the speaker's mean, which is subtracted; None subtracts nothing.
 
         Raises:
             BundleError: the graph is damaged, gives vectors of another width, or knows no voices.

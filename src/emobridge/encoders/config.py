@@ -1,4 +1,4 @@
-"""What a model on disk says of its encoders: graphs that it holds, or public checkpoints that it names."""
+"""The encoders of a model on disk: graphs that it holds, or public checkpoints that it names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class NamedEncoderConfig:
 
 @dataclass(frozen=True)
 class EncoderConfigs:
-    """The encoders; a model that only hears, or only reads, lacks the other."""
+    """The encoders; a model of sound alone, or of text alone, lacks the other."""
 
     acoustic: AcousticConfig | NamedEncoderConfig | None = None
     linguistic: LinguisticConfig | NamedEncoderConfig | None = None

@@ -1,8 +1,8 @@
-"""What a speaker sounds like whatever they feel: the mean of what was heard of them so far.
+"""Speaker normalization: the mean of a speaker's utterances so far, subtracted from the next one.
 
-Speaker normalisation. The voice, the room and the microphone stay the same from utterance to utterance, and moods
+The voice, the room and the microphone stay the same from utterance to utterance, and moods
 change; so the mean is taken away, the more of it the more utterances it is of. Who is in one mood from beginning to end
-has that mood for a mean, and it is taken away with the rest: nobody is normalised unless it is asked for.
+has that mood for a mean, and it is taken away with the rest: nobody is normalized unless it is asked for.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ FAMILIAR = 4.0  # utterances after which half of the mean is taken away; more of
 
 
 class Voice:
-    """The running mean of one speaker; what is heard first is taken as it is."""
+    """The running mean of one speaker; the first utterance stays as it is."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -76,7 +76,7 @@ class ViewConfig:
 
 @dataclass(frozen=True)
 class TrainingCorpus:
-    """A corpus that the model learned from; ``speakers`` is None where the corpus does not say."""
+    """A corpus that the model learned from; ``speakers`` is None where they are not known."""
 
     corpus: str
     licence: str

@@ -130,13 +130,13 @@ class Predictor:
                 none. A `str` is a path too. One that names neither a file nor a format is still taken for the words,
                 with a `DeprecationWarning`; from the next release on it is a file that is missing.
             speakers: who speaks when: a `Path` to an RTTM file, or turns; ``"channels"``, one speaker a channel; how
-                many speak, told apart by voice; None leaves it to the transcript.
+                many speak, separated by voice; None leaves it to the transcript.
             channel: the channel to take, counted from 1; None mixes them down.
             progress: called now and then with the seconds done and the seconds in all, of one recording.
             on_segment: called with segments as they become final, each once; in order of time within a channel.
             normalize_speakers: subtract each speaker's mean so far (`features.speaker_normalization`). It may help
-                where moods change and is wrong about a speaker who stays in one. Speakers who are not told apart count
-                as one.
+                where moods change and is wrong about a speaker who stays in one. Speakers who are not told apart
+                count as one.
             text: the words themselves, in place of ``transcript``.
 
         Raises:
@@ -166,7 +166,7 @@ class Predictor:
     ) -> Embeddings:
         """Return the vectors of a recording's segments: acoustic (S, D_a), linguistic (S, D_l) and fused (S, D_f).
 
-        Arguments and errors are those of `predict`, and so are the segments; `Embeddings` tells what each vector is.
+        Arguments and errors are those of `predict`, and so are the segments; `Embeddings` describes each vector.
 
         Raises:
             BundleError: also where the fusion graph has no fused vector.

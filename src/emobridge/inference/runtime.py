@@ -26,7 +26,7 @@ from emobridge.utils.onnx_tensors import inputs_of
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the model says about one stretch of speech, text or both.
+    """The prediction of one stretch of speech, text or both.
 
     Attributes:
         probabilities: (C,) float32, calibrated, summing to 1, in the order of `Runtime.categories`.
@@ -102,8 +102,8 @@ class Runtime:
         """Return the estimate from one modality or both.
 
         Args:
-            acoustic: (T_a, D_a) float32, None where nothing was heard.
-            linguistic: the token vectors; None, or none of them, where nothing was said.
+            acoustic: (T_a, D_a) float32, None where there is no sound.
+            linguistic: the token vectors; None, or none of them, where there are no words.
             token_positions: (T_l,) in [0, 1], each token's centre within the stretch; None spreads them evenly.
 
         Raises:

@@ -51,7 +51,7 @@ class SegmentPredictor:
 
     Attributes:
         config: of the model.
-        normalizes: whether segments must be judged in their order.
+        normalizes: whether turns must come in their order.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class SegmentPredictor:
             segments=tuple(segments),
             speakers=summarise_speakers(segments),
             summary=summarise(segments),
-            warnings=(*warnings, *[NORMALIZED] * self.normalizes, *(told for _, told in sorted(self._warnings))),
+            warnings=(*warnings, *[NORMALIZED] * self.normalizes, *(text for _, text in sorted(self._warnings))),
         )
 
     def _samples(self, sound: Window, start_s: float, end_s: float) -> NDArray[np.float32]:
@@ -143,8 +143,8 @@ class SegmentPredictor:
                 acoustic = self._runtime.acoustic.encode(samples, mean)
         read = self._read(text)
         if read is not None and read.truncated:
-            told = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
-            self._warnings.append((start_s, told))
+            warning = f"{start_s:g} to {end_s:g} s: the text is longer than the model reads, its end is unused"
+            self._warnings.append((start_s, warning))
         if acoustic is None and read is None:
             return _WindowPrediction(None, flags, abstention(flags))
         estimate, sound = self._runtime.estimate(acoustic, read), acoustic
@@ -216,7 +216,7 @@ class SegmentPredictor:
         )
 
     def _is_unsure(self, estimate: Estimate, duration_s: float) -> bool:
-        """Return whether little can be relied on: brief sound alone, or categories that are hardly told apart."""
+        """Return whether the category is unreliable: brief sound alone, or categories of similar probability."""
         if estimate.presence == "acoustic" and duration_s < BRIEF_S:
             return True
         top = estimate.probabilities.max(initial=0.0)

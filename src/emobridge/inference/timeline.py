@@ -1,6 +1,6 @@
 """The time line: windows inside long segments and what is made of them, and segments as a whole.
 
-Rules, all stated here. A segment of up to `LONG_WINDOWS` windows is judged as a whole. A longer one is judged in
+Rules, all stated here. A segment of up to `LONG_WINDOWS` windows is predicted as a whole. A longer one is predicted in
 windows that overlap by half or more and start and end with it; it comes out in as many pieces, cut midway between the
 middles of neighbouring windows, and a piece is the mean of the windows that reach into it, by the seconds that they do.
 The mean is one of probabilities, not of their logarithms: they are shares of time, which add up, and one window that is
@@ -20,7 +20,9 @@ from emobridge.results import Segment, Summary, TurningPoint
 LONG_WINDOWS = 1.5  # in windows; under it a window and a half would differ too little from the whole
 HOP_WINDOWS = 0.5  # in windows, at most
 
-AROUND_S = 30.0  # of judged speech on either side of a turning point: a few utterances, so that no single one makes it
+AROUND_S = (
+    30.0  # of predicted speech on either side of a turning point: a few utterances, so that no single one makes it
+)
 FEWEST_AROUND_S = 15.0  # at the ends of a recording less is there
 TURNING_CHANGE = 0.1  # on [0, 1], twice what the mean of half a minute varies by where nothing changes
 TURNING_DEVIATIONS = 1.5  # and so many standard deviations of the segments around it, so that scatter is no turn
@@ -28,7 +30,7 @@ MOST_TURNING_POINTS = 3
 
 
 def window_times(start_s: float, end_s: float, window_s: float) -> tuple[tuple[float, float], ...]:
-    """Return the windows (start_s, end_s) of ``window_s`` in which a segment is judged; all of a short one is one."""
+    """Return the windows (start_s, end_s) of ``window_s`` that a segment is predicted in; all of a short one is one."""
     spare_s = end_s - start_s - window_s
     if spare_s <= (LONG_WINDOWS - 1.0) * window_s:
         return ((start_s, end_s),)
@@ -53,26 +55,26 @@ def shares(windows: Sequence[tuple[float, float]], pieces: Sequence[tuple[float,
 
 
 def summarise(segments: Iterable[Segment]) -> Summary:
-    """Return the summary of the segments that were judged, each weighted by its duration.
+    """Return the summary of the segments that have a prediction, each weighted by its duration.
 
-    Segments that abstain or rest on nothing are left out. Where no judged segment has a duration (text alone), all
+    Segments that abstain or rest on nothing are left out. Where none of them has a duration (text alone), all
     count the same.
     """
-    judged = [segment for segment in segments if segment.modalities and segment.abstain is None]
-    durations_s = [segment.end_s - segment.start_s for segment in judged]
+    predicted = [segment for segment in segments if segment.modalities and segment.abstain is None]
+    durations_s = [segment.end_s - segment.start_s for segment in predicted]
     total_s = math.fsum(durations_s)
-    weights = durations_s if total_s > 0 else [1.0] * len(judged)
+    weights = durations_s if total_s > 0 else [1.0] * len(predicted)
     shares = {
-        name: _mean([segment.probabilities[name] for segment in judged], weights)
-        for name in (judged[0].probabilities if judged else ())
+        name: _mean([segment.probabilities[name] for segment in predicted], weights)
+        for name in (predicted[0].probabilities if predicted else ())
     }
     mean, spread = {}, {}
-    for name in judged[0].dimensions if judged else ():
-        values = [segment.dimensions[name] for segment in judged]
+    for name in predicted[0].dimensions if predicted else ():
+        values = [segment.dimensions[name] for segment in predicted]
         mean[name] = _mean(values, weights)
         spread[name] = math.sqrt(_mean([(value - mean[name]) ** 2 for value in values], weights))
     category = max(shares, key=shares.__getitem__, default=None)
-    return Summary(total_s, category, shares, mean, spread, turning_points(judged))
+    return Summary(total_s, category, shares, mean, spread, turning_points(predicted))
 
 
 def summarise_speakers(segments: Sequence[Segment]) -> dict[str, Summary]:
@@ -81,15 +83,15 @@ def summarise_speakers(segments: Sequence[Segment]) -> dict[str, Summary]:
     return {name: summarise(segment for segment in segments if segment.speaker == name) for name in speakers}
 
 
-def turning_points(judged: Sequence[Segment]) -> tuple[TurningPoint, ...]:
-    """Return where a dimension changes most between the segments ``judged``, at most `MOST_TURNING_POINTS`.
+def turning_points(predicted: Sequence[Segment]) -> tuple[TurningPoint, ...]:
+    """Return where a dimension changes most between the segments ``predicted``, at most `MOST_TURNING_POINTS`.
 
-    At the start of each segment stand the means of the last and the next `AROUND_S` of judged speech. It is a turning
-    point where they differ by `TURNING_CHANGE` and by `TURNING_DEVIATIONS` of the segments' own deviation, and by more
-    than at any other start within that time.
+    At the start of each segment stand the means of the last and the next `AROUND_S` of predicted speech. It is a
+    turning point where they differ by `TURNING_CHANGE` and by `TURNING_DEVIATIONS` of the segments' own deviation, and
+    by more than at any other start within that time.
     """
-    names = tuple(judged[0].dimensions) if judged else ()
-    ordered = sorted(judged, key=lambda segment: segment.start_s)
+    names = tuple(predicted[0].dimensions) if predicted else ()
+    ordered = sorted(predicted, key=lambda segment: segment.start_s)
     found = [point for name in names for point in _turns_of(ordered, name)]
     largest = sorted(found, key=lambda point: -abs(point.after - point.before))[:MOST_TURNING_POINTS]
     return tuple(sorted(largest, key=lambda point: (point.time_s, point.dimension)))

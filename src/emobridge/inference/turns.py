@@ -2,8 +2,9 @@
 
 Rules. Turns that are given, in a file or by a transcript with times and speakers, are taken as they are; only what is
 longer than `segmentation.LONGEST_S` is cut. Else turns are the utterances that speech detection finds, in the whole or
-in each channel, told apart by voice where that is asked for. A recording as short as a clip is one utterance, and one
-in which nobody speaks is cut into windows, so that something is said of every recording: at least why there is nothing.
+in each channel, separated by voice where that is asked for. A recording as short as a clip is one utterance, and one
+in which nobody speaks is cut into windows, so that every recording has segments, if only with the
+reason why they have no estimate.
 """
 
 import math
@@ -27,7 +28,7 @@ from emobridge.utils.threads import ahead
 
 Speakers = Path | int | str | Sequence[Turn]
 VALID = f"valid: a number from 1, '{BY_CHANNEL}', an RTTM file as a pathlib.Path, or turns"
-CHANGE_PAUSE_S = 0.1  # a pause that may be a change of speakers, where voices are told apart
+CHANGE_PAUSE_S = 0.1  # a pause that may be a change of speakers, where speakers are separated by voice
 OVERLAP_S = 1.0  # of speakers at once, from which it is worth a warning
 
 
@@ -140,8 +141,8 @@ class Planner:
             return replace(plan, channels=(ChannelTurns(channel, _turns(windows)),))
         strays = stray_words(self._transcript, plan.turns)
         if strays:
-            told = f"{strays} words of the transcript lie in no turn; each was taken into the nearest one"
-            plan = replace(plan, warnings=(*plan.warnings, told))
+            warning = f"{strays} words of the transcript lie in no turn; each was taken into the nearest one"
+            plan = replace(plan, warnings=(*plan.warnings, warning))
         return plan
 
     def _given(self, speakers: Speakers | None) -> tuple[Turn, ...] | None:
@@ -194,11 +195,11 @@ class Planner:
         numbers = range(1, count + 1)
         tracks = [self._track(number, (number - 1, count)) for number in numbers]
         if are_copies(tracks):
-            told = f"all {count} channels hold the same sound, so that they tell no speakers apart"
+            warning = f"all {count} channels hold the same sound, so that they tell no speakers apart"
             return TurnPlan(
-                (ChannelTurns(None, _turns(utterances(tracks[0], spoken_times(self._transcript)))),), (told,)
+                (ChannelTurns(None, _turns(utterances(tracks[0], spoken_times(self._transcript)))),), (warning,)
             )
-        # A word's time does not tell its channel, so that here it makes no utterance.
+        # The channel of a word is not known, so that words make no utterances here.
         own = zip(numbers, without_crosstalk(tracks), strict=True)
         return TurnPlan(
             tuple(ChannelTurns(number, _turns(utterances(track), f"channel {number}")) for number, track in own)
@@ -211,11 +212,11 @@ class Planner:
         turns = group_by_voice(windows, count)
         if count == 1:
             return TurnPlan((ChannelTurns(channel, turns),))
-        told = ["speakers were told apart by voice, which is approximate"]
+        warnings = ["speakers were told apart by voice, which is approximate"]
         found = len({turn.speaker for turn in turns})
         if found < count:
-            told.append(f"{count} speakers were asked for; there is speech for {found}")
-        return TurnPlan((ChannelTurns(channel, turns),), tuple(told))
+            warnings.append(f"{count} speakers were asked for; there is speech for {found}")
+        return TurnPlan((ChannelTurns(channel, turns),), tuple(warnings))
 
     def _track(self, channel: int | None, step: tuple[int, int] = (0, 1)) -> SpeechTrack:
         """Return the track of a channel, as step (index, of how many) of the planning."""

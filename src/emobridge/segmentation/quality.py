@@ -1,6 +1,6 @@
-"""What to doubt: whether a window's sound can be judged at all, and whether its estimate can be relied on.
+"""Flags: whether a window's sound can be predicted at all, and whether its estimate is reliable.
 
-docs/behaviour.md tells each flag with its threshold and the reason for it. A change of gain changes no flag but
+docs/behaviour.md lists each flag with its threshold and the reason for it. A change of gain changes no flag but
 ``silence`` and ``clipped``, which are about the level.
 """
 
@@ -36,7 +36,7 @@ FAR_S = 2.0  # what is pooled over less sound scatters too much for a distance t
 UNSURE_PROBABILITY = 1 / 3
 UNSURE_SHARE = 0.75  # of the categories: a 90 % set with more of them rules out next to nothing
 
-UNHEARD = ("too_short", "silence", "noise", "music")  # flags of sound that holds no speech to judge
+UNHEARD = ("too_short", "silence", "noise", "music")  # flags of sound that holds no speech to predict
 ABSTAINING = (*UNHEARD, "out_of_domain")  # flags that are a reason to use no judgement
 
 
@@ -64,7 +64,7 @@ def abstention(flags: tuple[str, ...]) -> str | None:
 
 
 def is_unsure(top_probability: float, likely_categories: int, categories: int) -> bool:
-    """Return whether an estimate says too little to rely on its category.
+    """Return whether an estimate is too uncertain to rely on its category.
 
     Args:
         top_probability: of the most probable category.

@@ -1,4 +1,4 @@
-"""Where speech is: a small recurrent network says for every 32 ms of sound how likely somebody speaks.
+"""Where speech is: a small recurrent network gives the probability of speech for every 32 ms of sound.
 
 The packaged graph is Silero's detector; `scripts/make_speech_graph` made it, and a test holds it to the package whose
 weights it has.
@@ -19,8 +19,8 @@ SAMPLE_RATE_HZ = 16_000
 CHUNK_SAMPLES = 512
 CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 STATE_SHAPE = (2, 1, 1, 128)
-LEVEL = 0.07  # root mean square that sound is brought to: the detector alone would hear less in quiet speech
-STEP_CHUNKS = 32  # heard at once; of a stream, at one gain: about a second, the latency of a live recording
+LEVEL = 0.07  # root mean square that sound is brought to: the detector alone misses quiet speech
+STEP_CHUNKS = 32  # taken at once; of a stream, at one gain: about a second, the latency of a live recording
 LEVEL_STEPS = 10  # a stream's gain follows the level of so many steps: pauses do not raise it, a new voice does
 SILENT_DB = -120.0  # the level of digital silence, which has none
 
@@ -86,7 +86,7 @@ class SpeechDetector:
         """Return the probabilities (T,) of ``chunks`` (T, `CHUNK_SAMPLES`) and the state after them.
 
         Args:
-            chunks: consecutive, their level as it is to be heard.
+            chunks: consecutive, at the level of `LEVEL`.
             state: of `STATE_SHAPE`, what is remembered of the chunks before; zeros at a start.
         """
         outputs = self._graph.run({"chunks": chunks, "state": state})
@@ -96,7 +96,7 @@ class SpeechDetector:
         """Return the track of a recording, given as mono blocks (N,) at 16 kHz; where they are cut has no influence.
 
         A block at a time is held, and eight bytes for each chunk. The gain follows the sound, so that its loudness has
-        no influence, and a faint voice is heard after a loud one.
+        no influence, and a faint voice is found after a loud one.
         """
         stream = SpeechStream(self)
         parts = [stream.add(block) for block in blocks]
@@ -137,8 +137,8 @@ class SpeechStream:
         powers = np.square(chunks, dtype=np.float64).mean(axis=1)
         level_db = np.maximum(10 * np.log10(np.maximum(powers, 1e-30)), SILENT_DB).astype(np.float32)
         gains = [self._gain(samples[start : start + step_samples]) for start in range(0, len(samples), step_samples)]
-        heard = chunks * np.repeat(np.array(gains, np.float32), STEP_CHUNKS)[: len(chunks), None]
-        speech, self._state = self._detector.step(heard, self._state)
+        leveled = chunks * np.repeat(np.array(gains, np.float32), STEP_CHUNKS)[: len(chunks), None]
+        speech, self._state = self._detector.step(leveled, self._state)
         return SpeechTrack(speech, level_db, len(samples))
 
     def _gain(self, step: Samples) -> float:

@@ -1,4 +1,4 @@
-"""A recording in pieces that can be judged one by one: utterances where somebody speaks, or windows.
+"""A recording in pieces that can be predicted one by one: utterances where somebody speaks, or windows.
 
 Design: every rule looks a few seconds around at most, so that a piece does not depend on what is said minutes away, and
 every threshold is on time or on the detector's probability, never on loudness, so that gain alone changes nothing.
@@ -17,7 +17,7 @@ from emobridge.segmentation.speech_detector import CHUNK_S, SAMPLE_RATE_HZ, Spee
 
 STAYING_PROBABILITY = 0.35  # speech that has begun goes on down to it: a soft syllable ends nothing
 SHORTEST_PAUSE_S = 0.3  # a shorter one is a stop consonant or a breath inside an utterance
-JOINING_PAUSE_S = 0.6  # across which what is too brief to be judged well joins its neighbour
+JOINING_PAUSE_S = 0.6  # across which what is too brief to be predicted well joins its neighbour
 LONGEST_S = 12.0  # a sentence or two; what is longer is cut at its quietest point
 # On either side: the detector is up to 0.12 s late at soft beginnings, and voices fade. But each further 0.1 s of
 # silence at both ends lowers the arousal that the shipped model predicts by 0.004 to 0.007, in each of three corpora.

@@ -47,7 +47,7 @@ class Recogniser:
 
         Args:
             recording: a file, or mono samples (N,) float32 at 16 kHz.
-            channel: the channel of the file to hear, counted from 1; None mixes them down.
+            channel: the channel of the file to take, counted from 1; None mixes them down.
             progress: called after each stretch of speech with the seconds done and the seconds in all.
 
         Raises:

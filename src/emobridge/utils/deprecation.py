@@ -17,8 +17,8 @@ def warn_renamed(old: str, new: str, stacklevel: int = 2) -> None:
         old, new: the names, as they are written in code.
         stacklevel: 2 blames the caller of the function that calls this one; each frame between adds one.
     """
-    told = f"{old} is deprecated and goes with the next release; use {new}"
-    warnings.warn(told, DeprecationWarning, stacklevel=stacklevel + 1)
+    text = f"{old} is deprecated and goes with the next release; use {new}"
+    warnings.warn(text, DeprecationWarning, stacklevel=stacklevel + 1)
 
 
 def renamed_keywords(**new_names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -43,6 +43,6 @@ def renamed_keywords(**new_names: str) -> Callable[[Callable[P, R]], Callable[P,
     return decorate
 
 
-def tell_renamed_option(old: str, new: str) -> None:
-    """Tell on standard error that an option of the command line has a new name."""
+def report_renamed_option(old: str, new: str) -> None:
+    """Report on standard error that an option of the command line has a new name."""
     print(f"emobridge: {old} is deprecated and goes with the next release; use {new}", file=sys.stderr)

@@ -15,7 +15,7 @@ import emobridge
 from emobridge.batch.cluster import parts as parts_module
 from emobridge.batch.cluster.inputs import ArchiveRecording, TablePart, find
 from emobridge.batch.cluster.inputs import part as parted
-from emobridge.batch.cluster.parts import Outcome, PartJudge, Work
+from emobridge.batch.cluster.parts import Outcome, PartPredictor, Work
 from emobridge.batch.cluster.run import Total, run
 from emobridge.batch.cluster.stores import Store
 from emobridge.batch.options import PredictOptions
@@ -43,11 +43,11 @@ def test_the_table_holds_what_the_library_says_of_each_recording(
     recordings: Path, tmp_path: Path, here: Go, table_in: Table, toy_bundle: Path
 ) -> None:
     total = here(recordings, tmp_path / "out")
-    assert (total.recordings, total.failed, total.heard) == (GOOD + BAD, BAD, GOOD + BAD)
+    assert (total.recordings, total.failed, total.predicted) == (GOOD + BAD, BAD, GOOD + BAD)
     predictor = emobridge.load(toy_bundle, threads=1)
     good = [*(recordings / f"{number}.wav" for number in range(4)), recordings / "sub folder" / "ü.flac"]
     results = [dataclasses.replace(predictor.predict(path), file=str(path)) for path in good]
-    assert total.heard_s == pytest.approx(sum(result.duration_s for result in results))
+    assert total.predicted_s == pytest.approx(sum(result.duration_s for result in results))
     rows = by_start(without_digest(table_in(tmp_path / "out" / "results")))
     expected = by_start([row for result in results for row in result.to_rows()])
     assert [row.keys() for row in rows] == [row.keys() for row in expected]
@@ -86,7 +86,7 @@ def test_a_second_run_hears_only_what_failed_and_leaves_the_same_files(
     first = here(recordings, tmp_path / "out")
     before = files_in(tmp_path / "out")
     second = here(recordings, tmp_path / "out")
-    assert (first.heard, second.heard) == (GOOD + BAD, BAD)
+    assert (first.predicted, second.predicted) == (GOOD + BAD, BAD)
     assert (second.recordings, second.failed) == (first.recordings, first.failed)
     assert files_in(tmp_path / "out") == before
 
@@ -127,7 +127,7 @@ def test_changed_and_new_recordings_are_heard_and_gone_ones_leave_the_table(
     for bad in ("empty.wav", "gone.wav", "text.wav"):
         (recordings / bad).unlink()
     total = here(recordings, tmp_path / "out")
-    assert (total.recordings, total.failed, total.heard) == (GOOD, 0, 2)
+    assert (total.recordings, total.failed, total.predicted) == (GOOD, 0, 2)
     count = json.loads((tmp_path / "out" / "run.json").read_text())["parts"]
     here(recordings, tmp_path / "anew", parts=count)
     assert files_in(tmp_path / "out") == files_in(tmp_path / "anew")
@@ -136,7 +136,7 @@ def test_changed_and_new_recordings_are_heard_and_gone_ones_leave_the_table(
 def test_a_touched_recording_is_not_heard_again(recordings: Path, tmp_path: Path, here: Go) -> None:
     here(recordings / "0.wav", tmp_path / "out")
     (recordings / "0.wav").touch()
-    assert here(recordings / "0.wav", tmp_path / "out").heard == 0
+    assert here(recordings / "0.wav", tmp_path / "out").predicted == 0
 
 
 def test_a_list_and_parquet_of_paths_give_what_the_folder_gives(
@@ -170,7 +170,7 @@ def test_sound_in_parquet_gives_what_the_files_give(
     assert by_start(table_in(tmp_path / "out" / "results")) == by_start(table_in(tmp_path / "files" / "results"))
     reasons = [row["reason"] for row in table_in(tmp_path / "out" / "failed")]
     assert all("recordings" in reason for reason in reasons if "decoded" in reason)
-    assert here(tmp_path / "tables", tmp_path / "out").heard == 2
+    assert here(tmp_path / "tables", tmp_path / "out").predicted == 2
 
 
 def test_words_in_parquet_are_read_and_other_words_are_heard_anew(
@@ -181,12 +181,12 @@ def test_words_in_parquet_are_read_and_other_words_are_heard_anew(
         pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "in.parquet")
         return here(tmp_path / "in.parquet", tmp_path / "out")
 
-    assert go("i am so happy").heard == 1
+    assert go("i am so happy").predicted == 1
     assert table_in(tmp_path / "out" / "results")[0]["modalities"] == "acoustic+linguistic"
-    assert go("i am so happy").heard == 0
-    assert go("i am so sad").heard == 1
+    assert go("i am so happy").predicted == 0
+    assert go("i am so sad").predicted == 1
     assert table_in(tmp_path / "out" / "results")[0]["text"] == "i am so sad"
-    assert go(None).heard == 1
+    assert go(None).predicted == 1
     assert table_in(tmp_path / "out" / "results")[0]["modalities"] == "acoustic"
 
 
@@ -211,7 +211,7 @@ def test_transcripts_of_a_folder_are_those_that_predict_would_take(
     reasons = [row["reason"] for row in table_in(tmp_path / "addresses" / "failed") if "1.wav" in row["file"]]
     assert reasons
     assert f"{words.as_uri()}/1.txt" in reasons[0]
-    assert here(recordings, tmp_path / "paths", transcripts=str(words)).heard == BAD + 1
+    assert here(recordings, tmp_path / "paths", transcripts=str(words)).predicted == BAD + 1
     (words / "0.srt").unlink()
     assert heard(recordings, "paths") == {**expected, "0.wav": "i am so happy"}
     (tmp_path / "list.txt").write_text(f"{recordings / 'sub folder' / 'ü.flac'}\n{recordings / 'sub folder'}\n")
@@ -246,7 +246,7 @@ def test_output_to_an_address_equals_output_to_a_path(
     for address in ((tmp_path / "uri").as_uri(), f"local://{tmp_path / 'uri'}"):
         here(recordings, address)
         assert files_in(tmp_path / "uri") == files_in(tmp_path / "path")
-        assert here(recordings, address).heard == BAD
+        assert here(recordings, address).predicted == BAD
 
 
 def test_what_a_kill_left_unfinished_goes_and_what_is_not_ours_stays(
@@ -264,17 +264,17 @@ def test_what_a_kill_left_unfinished_goes_and_what_is_not_ours_stays(
 
 def test_places_may_be_relative(recordings: Path, tmp_path: Path, here: Go, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(recordings)
-    assert here("0.wav", "table").heard == 1
+    assert here("0.wav", "table").predicted == 1
     monkeypatch.chdir(tmp_path)
-    assert here("recordings/0.wav", "recordings/table").heard == 1  # another name is another recording
-    assert here("recordings/0.wav", "recordings/table").heard == 0
+    assert here("recordings/0.wav", "recordings/table").predicted == 1  # another name is another recording
+    assert here("recordings/0.wav", "recordings/table").predicted == 0
 
 
 @pytest.mark.usefixtures("recordings")
 def test_restart_makes_all_again(tmp_path: Path, here: Go, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # in which parts recordings come depends on their names
     here("recordings", "out")
-    assert here("recordings", "out", restart=True, parts=2).heard == GOOD + BAD
+    assert here("recordings", "out", restart=True, parts=2).predicted == GOOD + BAD
     assert len(list((tmp_path / "out" / "results").iterdir())) == 2
 
 
@@ -344,13 +344,13 @@ def test_a_part_that_ended_its_process_is_heard_in_processes_of_their_own(
 
     def begun_before() -> Outcome:
         (tmp_path / "again" / "in_hand" / made.stem).write_text("begun 1")
-        return PartJudge(work).make(part)
+        return PartPredictor(work).make(part)
 
     assert begun_before() == Outcome(1, 0, 1, pytest.approx(0.8))
     assert files_in(tmp_path / "again") == files_in(tmp_path / "whole")
     made.unlink()
     monkeypatch.setattr(
-        parts_module, "judge_all", lambda tasks, *_: [(tasks[0], Failure("it brought down its process"))]
+        parts_module, "predict_all", lambda tasks, *_: [(tasks[0], Failure("it brought down its process"))]
     )
     assert begun_before() == Outcome(1, 1, 1, 0.0)
 
@@ -358,13 +358,13 @@ def test_a_part_that_ended_its_process_is_heard_in_processes_of_their_own(
 def test_a_part_that_keeps_ending_its_process_ends_the_run(
     recordings: Path, tmp_path: Path, here: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ended(judge: PartJudge, *_: object) -> None:
+    def ended(predictor: PartPredictor, *_: object) -> None:
         raise KeyboardInterrupt
 
     def again(jobs: list[str], make: Callable[[], Any], workers: int) -> Any:
         worker = make()
         with monkeypatch.context() as patch:
-            patch.setattr(PartJudge, "_hear", ended)
+            patch.setattr(PartPredictor, "_predict", ended)
             for _ in range(3):
                 with pytest.raises(KeyboardInterrupt):
                     worker(jobs[0])
@@ -400,10 +400,10 @@ def test_an_object_store_gives_and_takes_what_folders_do(
     given = len(objects)
     with object_store(objects) as ending:
         total = here(f"s3://archive/calls{ending}", f"s3://archive/table{ending}")
-        assert (total.recordings, total.failed, total.heard) == (GOOD + 2, 2, GOOD + 2)
+        assert (total.recordings, total.failed, total.predicted) == (GOOD + 2, 2, GOOD + 2)
         assert not any(b"endpoint_override" in content for content in objects.values())
         before = dict(objects)
-        assert here(f"s3://archive/calls{ending}", f"s3://archive/table{ending}").heard == 2
+        assert here(f"s3://archive/calls{ending}", f"s3://archive/table{ending}").predicted == 2
         assert objects == before
         here(f"s3://archive/calls{ending}", tmp_path / "table")
     written = {key.removeprefix("archive/table/"): content for key, content in objects.items() if "/table/" in key}

@@ -1,1 +1,1 @@
-"""Archives of recordings judged, or encoded, by many processes on one machine or a cluster: Ray Data, `[bulk]`."""
+"""Archives of recordings predicted, or encoded, by many processes on one machine or a cluster: Ray Data, `[bulk]`."""

@@ -40,7 +40,7 @@ class ArchiveRecording(NamedTuple):
         name: as it is called in the results.
         place: the path in the store of its part; where that has none, the path on this machine, or the address.
         text: its words, None where there are none.
-        problem: why it cannot be judged, where finding it told; else None.
+        problem: why it cannot be predicted, where finding it told; else None.
         transcript: the path of a file with its words, below the folder of transcripts of its part; else None.
     """
 

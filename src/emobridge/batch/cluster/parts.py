@@ -1,8 +1,8 @@
-"""A part of the table made: its recordings fetched, known by their digests, judged, and written as one file.
+"""A part of the table made: its recordings fetched, known by their digests, predicted, and written as one file.
 
 Design: what a part holds depends on its recordings and the model alone, never on who made it or how often it was begun,
 so two that make the same part write the same file. A note tells which parts are in hand: a part that is begun again in
-one and the same run has brought its process down, and its recordings are then heard in processes of their own.
+one and the same run has brought its process down, and its recordings then run in processes of their own.
 """
 
 import functools
@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, NamedTuple
 from emobridge.audio.source import file_name
 from emobridge.batch.cluster.inputs import ArchiveRecording, TablePart, open_table, read_rows, table_columns
 from emobridge.batch.cluster.stores import below, open_store, shown
-from emobridge.batch.options import Judge, PredictOptions, open_judge
-from emobridge.batch.processes import Failure, Task, judge_all, judged
+from emobridge.batch.options import BatchPredictor, PredictOptions, open_predictor
+from emobridge.batch.processes import Failure, Task, predict_all, predict_task
 from emobridge.batch.recordings import AUDIO_EXTENSIONS, Recording
 from emobridge.errors import EmobridgeError, OutputError
 from emobridge.inference.bundle import load_bundle
@@ -32,7 +32,7 @@ from emobridge.writers.tables import table
 
 RESULTS, FAILED, IN_HAND = "results", "failed", "in_hand"
 DIGEST = "digest"
-TRIES = 3  # how often a part may bring its process down, although its recordings are heard in others
+TRIES = 3  # how often a part may bring its process down, although its recordings run in others
 _BLOCK_BYTES = 2**20
 
 
@@ -42,7 +42,7 @@ class Work:
 
     Attributes:
         out: where the table goes, a path or an address.
-        options: how to judge.
+        options: how to predict.
         run: a name that no other run has.
         version, model_sha256: what a worker must have, since rows of several models make no table.
     """
@@ -61,14 +61,14 @@ class Outcome:
     Attributes:
         recordings: how many it holds.
         failed: how many of them have no result.
-        heard: how many were judged now; all others stood there.
-        heard_s: how long those are in seconds.
+        predicted: how many were predicted now; all others stood there.
+        predicted_s: how long those are in seconds.
     """
 
     recordings: int = 0
     failed: int = 0
-    heard: int = 0
-    heard_s: float = 0.0
+    predicted: int = 0
+    predicted_s: float = 0.0
 
 
 class _Words(NamedTuple):
@@ -83,7 +83,7 @@ class _Fetched(NamedTuple):
     """A recording that is on this machine.
 
     Attributes:
-        recording: as it is judged.
+        recording: as it is predicted.
         digest: of all that its result is made of; None where there is no sound.
         called: path on this machine -> how it is called where it comes from.
     """
@@ -99,18 +99,18 @@ class _Pieces:
 
     rows: list[Any] = field(default_factory=list)
     failures: list[dict[str, str | None]] = field(default_factory=list)
-    heard: int = 0
-    heard_s: float = 0.0
+    predicted: int = 0
+    predicted_s: float = 0.0
 
 
-class PartJudge:
+class PartPredictor:
     """Makes parts; the model is loaded with the first and stays."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._out = open_store(work.out)
         self._store = functools.lru_cache(2)(open_store)  # of recordings and of transcripts; in lists each has its own
-        self._judge: Judge | None = None
+        self._predictor: BatchPredictor | None = None
 
     def make(self, part: TablePart) -> Outcome:
         """Make a part; what stands there and still holds is kept.
@@ -132,11 +132,11 @@ class PartJudge:
                     pieces.rows.append(old[key])
                     continue
                 tries = tries or self._begin(part)
-                self._hear(fetched, tries > 1, pieces)
+                self._predict(fetched, tries > 1, pieces)
         self._write(part, pieces, set(old) - seen)
         if tries:
             self._out.remove(f"{IN_HAND}/{part.name}")
-        return Outcome(len(seen), len(pieces.failures), pieces.heard, pieces.heard_s)
+        return Outcome(len(seen), len(pieces.failures), pieces.predicted, pieces.predicted_s)
 
     def _begin(self, part: TablePart) -> int:
         """Note that a part is in hand; return how often it was begun in this run, this time included."""
@@ -149,17 +149,17 @@ class PartJudge:
         self._out.put(place, f"{self._work.run} {tries}".encode("ascii"))
         return tries
 
-    def _hear(self, fetched: _Fetched, apart: bool, pieces: _Pieces) -> None:
-        """Judge one recording, in a process of its own where it shall be apart, and take in its rows or its reason."""
+    def _predict(self, fetched: _Fetched, apart: bool, pieces: _Pieces) -> None:
+        """Predict one recording, ``apart`` in a process of its own; take in its rows, or why there are none."""
         task = Task(fetched.recording, ())
         if apart:
-            ((_, outcome),) = judge_all([task], self._work.options, 1, lambda *_: None)
+            ((_, outcome),) = predict_all([task], self._work.options, 1, lambda *_: None)
         else:
-            made = judged(self._model(), task, lambda _: None)
+            made = predict_task(self._model(), task, lambda _: None)
             if isinstance(made, EmobridgeError):
                 raise made
             outcome = made
-        pieces.heard += 1
+        pieces.predicted += 1
         if isinstance(outcome, Failure):
             reason = outcome.reason
             for path, called in fetched.called.items():
@@ -168,25 +168,25 @@ class PartJudge:
             pieces.failures.append({"file": file, DIGEST: fetched.digest, "reason": reason})
             return
         result = Result.from_dict(outcome)
-        pieces.heard_s += result.duration_s
+        pieces.predicted_s += result.duration_s
         rows = arrow_table(self._columns, result.to_rows())
         digests = load_extra("pyarrow", "bulk").repeat(fetched.digest or "", len(rows))
         pieces.rows.append(rows.append_column(DIGEST, digests))
 
-    def _model(self) -> Judge:
+    def _model(self) -> BatchPredictor:
         """Return the model, after a look at whether it is the one that the run was started with.
 
         Raises:
             EmobridgeError: it is another one, or another version of emobridge.
         """
-        if self._judge is None:
+        if self._predictor is None:
             found = (__version__, load_bundle(self._work.options.model).sha256)
             if found != (self._work.version, self._work.model_sha256):
                 given = f"a worker has emobridge {found[0]} and model {found[1][:12]}"
                 valid = f"the run has emobridge {self._work.version} and model {self._work.model_sha256[:12]}"
                 raise EmobridgeError(given, valid, "install the same on every machine")
-            self._judge = open_judge(self._work.options)
-        return self._judge
+            self._predictor = open_predictor(self._work.options)
+        return self._predictor
 
     @functools.cached_property
     def _columns(self) -> list[str]:
@@ -225,7 +225,7 @@ class PartJudge:
             self._out.put(failed, parquet_bytes(arrow.Table.from_pylist(pieces.failures, schema=texts)))
         elif self._out.state(failed).is_file:
             self._out.remove(failed)
-        if pieces.heard or gone or not self._out.state(results).is_file:
+        if pieces.predicted or gone or not self._out.state(results).is_file:
             empty = arrow_table(self._columns, [])
             empty = empty.append_column(DIGEST, arrow.array([], arrow.string()))
             rows = arrow.concat_tables([empty, *pieces.rows]).combine_chunks()
@@ -272,7 +272,7 @@ class PartJudge:
 def _here(item: ArchiveRecording, path: Path, words: _Words | None, spool: Path) -> _Fetched:
     """Return a recording that is a file on this machine."""
     if item.problem is not None or not path.exists() or not stat.S_ISREG(path.stat().st_mode):
-        digest = None  # judging it will tell
+        digest = None  # prediction will report it
     else:
         with path.open("rb") as file:
             digest = _digest(hashlib.file_digest(file, "sha256"), words)

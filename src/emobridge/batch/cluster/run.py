@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from emobridge.batch.cluster.inputs import Found, TablePart, find, part, parts_for, whole
-from emobridge.batch.cluster.parts import FAILED, IN_HAND, RESULTS, PartJudge, Work
+from emobridge.batch.cluster.parts import FAILED, IN_HAND, RESULTS, PartPredictor, Work
 from emobridge.batch.cluster.ray import cluster, each
 from emobridge.batch.cluster.stores import Store, open_store, shown
 from emobridge.batch.journal import refuse_change
@@ -36,14 +36,14 @@ class Total:
     Attributes:
         recordings: how many there are.
         failed: how many of them have no result.
-        heard: how many were judged in this start of the run.
-        heard_s: how long those are in seconds.
+        predicted: how many were predicted in this start of the run.
+        predicted_s: how long those are in seconds.
     """
 
     recordings: int = 0
     failed: int = 0
-    heard: int = 0
-    heard_s: float = 0.0
+    predicted: int = 0
+    predicted_s: float = 0.0
 
     def plus(self, outcome: Mapping[str, Any]) -> "Total":
         """Return the total with the fields of the `Outcome` of one part more."""
@@ -60,12 +60,12 @@ def run(
     restart: bool = False,
     transcripts: str | None = None,
 ) -> Total:
-    """Judge the recordings behind ``given`` into a table below ``out``; what stands there already is kept.
+    """Predict the recordings behind ``given`` into a table below ``out``; what stands there already is kept.
 
     Args:
         given: a folder, a list, a recording, Parquet files of paths or of sound; a path or an address.
         out: a folder, made where it is not there; a path or an address.
-        options: how to judge; each worker has one thread.
+        options: how to predict; each worker has one thread.
         workers: how many; None: one for each processor.
         address: of a cluster; None is this machine.
         parts: how many files the table has; None: as many as the recordings need.
@@ -115,8 +115,8 @@ def _make(planned: Sequence[TablePart], work: Work, workers: int) -> Total:
 
 def _worker(work: Work) -> Callable[[str], dict[str, Any]]:
     """Return what makes the part that a job is, and gives the fields of its `Outcome`."""
-    judge = PartJudge(work)
-    return lambda job: asdict(judge.make(TablePart.from_json(job)))
+    predictor = PartPredictor(work)
+    return lambda job: asdict(predictor.make(TablePart.from_json(job)))
 
 
 def _begin(
