@@ -1,11 +1,12 @@
 """The shape of a prediction: segments with categories and dimensions, and summaries; the same everywhere."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobridge.utils.extras import load_extra, registered
+from emobridge.utils.typed import plain, read_dataclass
 
 if TYPE_CHECKING:
     import pandas
@@ -125,32 +126,21 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON-ready values; tuples become lists."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        values: dict[str, Any] = plain(asdict(self))
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Result":
-        """Return the result that `to_dict` wrote."""
-        segments = tuple(
-            Segment(
-                **{
-                    **segment,
-                    "intervals": {name: tuple(pair) for name, pair in segment["intervals"].items()},
-                    **{key: tuple(segment[key]) for key in ("categories_90", "modalities", "flags")},
-                    "words": tuple(Word(**word) for word in segment.get("words", ())),
-                }
-            )
-            for segment in values["segments"]
+        """Return the result that `to_dict` wrote; further keys are left out.
+
+        Raises:
+            ShapeError: a key is missing, or a value is of another type.
+        """
+        known = {each.name for each in fields(cls)}
+        own = (
+            {name: value for name, value in values.items() if name in known} if isinstance(values, Mapping) else values
         )
-        return cls(
-            file=values["file"],
-            duration_s=values["duration_s"],
-            model=dict(values["model"]),
-            segments=segments,
-            speakers={name: _summary(summary) for name, summary in values["speakers"].items()},
-            summary=_summary(values["summary"]),
-            warnings=tuple(values["warnings"]),
-        )
+        return read_dataclass(cls, own, "result")
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a segment, the columns of CSV and Parquet; a missing value is None.
@@ -205,16 +195,3 @@ class Result:
         """
         figure: Figure = registered("plot")(self, path)
         return figure
-
-
-def _summary(values: Mapping[str, Any]) -> Summary:
-    points = tuple(TurningPoint(**point) for point in values.get("turning_points", ()))
-    return Summary(**{**values, "turning_points": points})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

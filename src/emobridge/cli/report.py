@@ -1,16 +1,15 @@
 """The command ``emobridge report``: results kept as JSON, or a run of training, made into a page or a figure."""
 
 import json
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from emobridge.errors import OutputError, ResultError
-from emobridge.results import Result, Segment, Summary
+from emobridge.results import Result
 from emobridge.utils.extras import load_extra
+from emobridge.utils.typed import ShapeError
 
 _REMEDY = "make one: emobridge predict RECORDING --out FILE.json"
 
@@ -83,54 +82,16 @@ def read_results(path: Path) -> list[Result]:
     except (ValueError, RecursionError) as error:
         raise ResultError(f"'{path}' is no JSON ({error})", "results are a JSON file in UTF-8", _REMEDY) from error
     try:
-        results = [Result.from_dict(each) for each in (values if isinstance(values, list) else [values])]
-        wrong = next((fault for result in results for fault in _faults(result)), None)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        wrong = f"{type(error).__name__}: {error}"
-    if wrong is not None:
+        if _has_negative(values):
+            raise ShapeError("it holds a number below 0", "")
+        return [Result.from_dict(each) for each in (values if isinstance(values, list) else [values])]
+    except ShapeError as error:
         valid = "results have the shape of --format json of this version"
-        raise ResultError(f"'{path}' holds no result of emobridge ({wrong})", valid, _REMEDY)
-    return results
+        raise ResultError(f"'{path}' holds no result of emobridge ({error})", valid, _REMEDY) from error
 
 
-def _faults(result: Result) -> Iterator[str]:
-    """Yield what no result holds: JSON has no types, and a page of wrong ones would mislead."""
-    yield from _not_numbers("duration_s", result.duration_s)
-    yield from _not_texts("file", result.file, *result.model.values(), *result.speakers, *result.warnings)
-    for segment in result.segments:
-        yield from _segment_faults(segment)
-    for summary in (result.summary, *result.speakers.values()):
-        yield from _summary_faults(summary)
-
-
-def _segment_faults(segment: Segment) -> Iterator[str]:
-    yield from _not_numbers("start_s or end_s", segment.start_s, segment.end_s)
-    yield from _not_numbers("probabilities", *segment.probabilities.values())
-    yield from _not_numbers("dimensions", *segment.dimensions.values())
-    yield from _not_numbers("intervals", *(end for low, high in segment.intervals.values() for end in (low, high)))
-    names = (segment.speaker, segment.text, segment.category, segment.abstain)
-    yield from _not_texts("a segment", *(name for name in names if name is not None))
-    yield from _not_texts("a segment", *segment.categories_90, *segment.modalities, *segment.flags)
-    for word in segment.words:
-        yield from _not_numbers("words", word.start_s, word.end_s)
-        yield from _not_texts("words", word.text)
-
-
-def _summary_faults(summary: Summary) -> Iterator[str]:
-    figures = (*summary.shares.values(), *summary.mean.values(), *summary.spread.values())
-    yield from _not_numbers("a summary", summary.duration_s, *figures)
-    for point in summary.turning_points:
-        yield from _not_numbers("turning_points", point.time_s, point.before, point.after)
-        yield from _not_texts("turning_points", point.dimension, *([] if point.text is None else [point.text]))
-
-
-def _not_numbers(place: str, *values: Any) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            yield f"{place}: {str(value)[:40]!r} is no number from 0 on"
-
-
-def _not_texts(place: str, *values: Any) -> Iterator[str]:
-    for value in values:
-        if not isinstance(value, str):
-            yield f"{place}: {str(value)[:40]!r} is no text"
+def _has_negative(value: Any) -> bool:
+    """Return whether a number below 0 is somewhere in JSON values: no result has one, and a page would mislead."""
+    if isinstance(value, dict | list):
+        return any(_has_negative(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int | float) and value < 0

@@ -6,25 +6,22 @@ error that names its place. A directory is refused unless it holds exactly the f
 
 import hashlib
 import json
-import math
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Self
 
 from emobridge.encoders.config import AcousticConfig, EncoderConfigs, LinguisticConfig
-from emobridge.errors import BundleError, nearest
+from emobridge.errors import BundleError
 from emobridge.labels import MODALITIES, PRESENCES
 from emobridge.utils.files import write_file
+from emobridge.utils.typed import ShapeError, plain, read_dataclass
 
 FORMAT_VERSION = 1
 CONFIG = "config.json"
 FUSION_GRAPH = "fusion.onnx"
 DEFAULT = Path(__file__).parents[1] / "default"
 RESTORE = "restore the directory from its source, or export the model again"
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -136,17 +133,20 @@ class BundleConfig:
         if version != FORMAT_VERSION:
             given = f"the bundle has format_version {version!r}"
             raise BundleError(given, f"this emobridge reads {FORMAT_VERSION}", "install the emobridge that wrote it")
-        config = _read_dataclass(cls, values, CONFIG)
+        try:
+            config = read_dataclass(cls, values, CONFIG)
+        except ShapeError as error:
+            raise BundleError(error.given, error.valid, error.remedy or RESTORE) from error
         _check(config)
         return config
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain JSON-ready values."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        plain["encoders"] = {name: encoder for name, encoder in plain["encoders"].items() if encoder is not None}
+        values: dict[str, Any] = plain(asdict(self))
+        values["encoders"] = {name: encoder for name, encoder in values["encoders"].items() if encoder is not None}
         if self.distance_threshold is None:
-            del plain["distance_threshold"]
-        return {"format_version": plain.pop("format_version"), **plain}
+            del values["distance_threshold"]
+        return {"format_version": values.pop("format_version"), **values}
 
 
 @dataclass(frozen=True)
@@ -254,60 +254,6 @@ def _check(config: BundleConfig) -> None:
         if holds:
             valid = f"presences: {_list(config.presences)}; categories: {_list(config.categories)}"
             raise BundleError(f"{CONFIG}: {problem}", f"{valid}; dimensions: {_list(names)}", RESTORE)
-
-
-def _read_dataclass(kind: type[_Part], values: Any, place: str) -> _Part:
-    """Return ``values`` as the dataclass ``kind``, each field read by its annotation."""
-    if not isinstance(values, Mapping):
-        raise BundleError(f"{place} is {values!r}", "an object is needed", RESTORE)
-    assert is_dataclass(kind)
-    known = [part.name for part in fields(kind)]
-    for name in values:
-        if name not in known:
-            remedy = nearest(name, known) or RESTORE
-            raise BundleError(f"{place}: unknown key '{name}'", f"valid: {_list(known)}", remedy)
-    for part in fields(kind):
-        optional = part.default is None or part.default_factory is not MISSING
-        if part.name not in values and not optional:
-            raise BundleError(f"{place}: the key '{part.name}' is missing", f"needed: {_list(known)}", RESTORE)
-    hints = get_type_hints(kind)
-    return kind(**{name: _read(hints[name], value, f"{place}: {name}") for name, value in values.items()})
-
-
-def _read(kind: Any, value: Any, place: str) -> Any:
-    """Return a JSON ``value`` as the annotated type ``kind``."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is types.UnionType:
-        return None if value is None else _read(_alternative(arguments, value), value, place)
-    if isinstance(kind, type) and is_dataclass(kind):
-        return _read_dataclass(kind, value, place)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_read(arguments[0], item, place) for item in value)
-    if origin is Mapping and isinstance(value, dict):
-        return {name: _read(arguments[1], item, f"{place}: {name}") for name, item in value.items()}
-    if not _fits(kind, value):
-        raise BundleError(f"{place} is {value!r}", f"{getattr(kind, '__name__', kind)} is needed", RESTORE)
-    return value
-
-
-def _alternative(kinds: tuple[Any, ...], value: Any) -> Any:
-    """Return which of ``kinds`` a value is to be read as: of several dataclasses the one with most of its keys."""
-    if not (isinstance(value, Mapping) and is_dataclass(kinds[0])):
-        return kinds[0]
-    choices = [kind for kind in kinds if is_dataclass(kind)]
-    return max(choices, key=lambda kind: len({part.name for part in fields(kind)} & value.keys()))
-
-
-def _fits(kind: Any, value: Any) -> bool:
-    if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return kind is Any or (kind in (str, int) and type(value) is kind)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _list(names: Any) -> str:
