@@ -11,7 +11,7 @@ import pytest
 from emobridge.encoders.compact import CompactOnnxEncoder
 from emobridge.errors import BundleError
 from emobridge.features.functionals import FunctionalsSettings
-from emobridge.features.speaker_normalization import Voice
+from emobridge.features.speaker_normalization import SpeakerMean
 
 SETTINGS = FunctionalsSettings()
 
@@ -74,7 +74,7 @@ def test_vectors_of_another_width_than_announced_are_refused(
 
 
 def test_a_voice_is_heard_against_the_mean_of_what_was_heard_of_it(toy_bundle: Path, speech_like: Callable) -> None:
-    one, voice = encoder(toy_bundle), Voice()
+    one, voice = encoder(toy_bundle), SpeakerMean()
     sounds = [speech_like(1.5, seed=seed) for seed in range(4)]
     alone = [one.encode(sound) for sound in sounds]
     against = [one.encode(sound, voice) for sound in sounds]
@@ -92,4 +92,4 @@ def test_a_graph_from_before_voices_hears_sounds_as_they_are_and_refuses_voices(
     sound = speech_like(1.0)
     np.testing.assert_array_equal(encoder(voiceless).encode(sound), encoder(toy_bundle).encode(sound))
     with pytest.raises(BundleError, match=r"lacks the output projected; .*export it again"):
-        encoder(voiceless).encode(sound, Voice())
+        encoder(voiceless).encode(sound, SpeakerMean())

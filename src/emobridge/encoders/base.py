@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.features.speaker_normalization import Voice
+from emobridge.features.speaker_normalization import SpeakerMean
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,20 @@ class TokenVectors:
 
 
 class AcousticEncoder(Protocol):
-    """Speech in, one vector a frame out; ``normalises`` is whether it can subtract a speaker's mean."""
+    """Speech in, one vector a frame out; ``normalizes_speakers`` is whether it can subtract a speaker's mean."""
 
     name: str
-    normalises: bool
+    normalizes_speakers: bool
     dimension: int
     sample_rate_hz: int
     fingerprint: str
 
-    def encode(self, samples: NDArray[np.float32], voice: Voice | None = None) -> NDArray[np.float32]:
+    def encode(self, samples: NDArray[np.float32], speaker_mean: SpeakerMean | None = None) -> NDArray[np.float32]:
         """Return (T_a, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``; T_a >= 1 for N >= 1.
 
         Args:
             samples: of an utterance.
-            voice: the speaker's mean, which is subtracted where the encoder ``normalises``; None subtracts nothing.
+            speaker_mean: subtracted where the encoder ``normalizes_speakers``; None subtracts nothing.
         """
         ...
 

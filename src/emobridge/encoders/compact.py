@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emobridge.errors import BundleError
 from emobridge.features.functionals import FunctionalsSettings
-from emobridge.features.speaker_normalization import Voice
+from emobridge.features.speaker_normalization import SpeakerMean
 from emobridge.utils.onnx import RESTORE, Graph
 
 
@@ -25,7 +25,7 @@ class CompactOnnxEncoder:
     """
 
     name = "compact"
-    normalises = True
+    normalizes_speakers = True
 
     def __init__(
         self,
@@ -42,21 +42,21 @@ class CompactOnnxEncoder:
         self._graph = Graph(graph_path, ("vectors", "vector_mask"), threads)
         self._projection = Graph(graph_path, ("projected",), threads)
 
-    def encode(self, samples: NDArray[np.float32], voice: Voice | None = None) -> NDArray[np.float32]:
+    def encode(self, samples: NDArray[np.float32], speaker_mean: SpeakerMean | None = None) -> NDArray[np.float32]:
         """Return (1, dimension) for mono ``samples`` (N,) in [-1, 1] at ``sample_rate_hz``.
 
         Args:
             samples: of an utterance.
-            voice: the speaker's mean, which is subtracted; None subtracts nothing.
+            speaker_mean: the speaker's mean, which is subtracted; None subtracts nothing.
 
         Raises:
-            BundleError: the graph is damaged, gives vectors of another width, or knows no voices.
+            BundleError: the graph is damaged, gives vectors of another width, or takes no speaker's mean.
         """
         frames = self.settings.frames(samples)[None]
         feeds = {"frames": frames, "mask": np.ones(frames.shape[:2], dtype=np.bool_)}
         feeds["voice"] = np.zeros((1, self.dimension), np.float32)
-        if voice is not None:
-            feeds["voice"] = voice.meet(self._projection.run(feeds)["projected"][0, 0])[None]
+        if speaker_mean is not None:
+            feeds["voice"] = speaker_mean.update(self._projection.run(feeds)["projected"][0, 0])[None]
         outputs = self._graph.run(feeds)
         vectors: NDArray[np.float32] = outputs["vectors"][0][outputs["vector_mask"][0]]
         if vectors.shape[-1] != self.dimension:

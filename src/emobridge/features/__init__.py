@@ -1,1 +1,1 @@
-"""Acoustic features: log-mel energies, low-level descriptors, functionals, and their normalisation by speaker."""
+"""Acoustic features: log-mel energies, low-level descriptors, functionals, and their normalization by speaker."""

@@ -263,7 +263,7 @@ class Predictor:
 
     def _segment_predictor(self, words: Transcript | None, normalize_speakers: bool) -> SegmentPredictor:
         acoustic = self.runtime.acoustic
-        if normalize_speakers and (acoustic is None or not acoustic.normalises):
+        if normalize_speakers and (acoustic is None or not acoustic.normalizes_speakers):
             given = f"normalize_speakers with the model '{self.bundle.config.name}'"
             raise BundleError(given, "its encoder of sound is 'compact'", "leave it out, or take another model")
         return SegmentPredictor(self.runtime, self._detector, self._reads(words), normalize_speakers)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobridge.encoders.base import TokenVectors
-from emobridge.features.speaker_normalization import Voice
+from emobridge.features.speaker_normalization import SpeakerMean
 from emobridge.inference.runtime import Estimate, Runtime
 from emobridge.inference.timeline import piece_times, shares, summarise, summarise_speakers, window_times
 from emobridge.inference.word_alignment import PlacedWord
@@ -61,7 +61,7 @@ class SegmentPredictor:
         self._detector = detector
         self._reads = reads
         self.normalizes = normalize_speakers
-        self._means: defaultdict[str | None, Voice] = defaultdict(Voice)
+        self._means: defaultdict[str | None, SpeakerMean] = defaultdict(SpeakerMean)
         self._warnings: list[tuple[float, str]] = []  # when and what was odd about the segments so far
         self.config = runtime.bundle.config
 
@@ -132,7 +132,7 @@ class SegmentPredictor:
         text: str,
         start_s: float,
         end_s: float,
-        mean: Voice | None,
+        mean: SpeakerMean | None,
         with_vectors: bool,
     ) -> _WindowPrediction:
         flags: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from emobridge.errors import RecipeError
-from emobridge.features.speaker_normalization import FAMILIAR, Voice
+from emobridge.features.speaker_normalization import FAMILIAR, SpeakerMean
 from emobridge.training.data import speaker_normalization
 from emobridge.training.data.batches import BatchStream, StreamConfig
 from emobridge.training.data.examples import Examples
@@ -56,12 +56,12 @@ def test_a_shifted_clip_is_what_a_prediction_hears_at_the_end_of_the_recording(
     mine = [other for other in POOL if examples.utterances[other].speaker == examples.utterances[row].speaker]
     monkeypatch.setattr(voices, "_recording", lambda row, _: np.array([row, *(one for one in mine if one != row)]))
     shift = voices.shifts(np.array([row]), [0], 1.0, np.random.default_rng(0))[0]
-    voice = Voice()
+    voice = SpeakerMean()
     for other in mine:
         if other != row:
-            voice.meet(sums_of(encoder, examples.frames(other)))
+            voice.update(sums_of(encoder, examples.frames(other)))
     own = sums_of(encoder, examples.frames(row))
-    expected = own - voice.meet(own)
+    expected = own - voice.update(own)
     found = sums_of(encoder, examples.frames(row) + shift)
     assert np.abs(expected - own).max() > 0.05
     # What is clipped before the mean is taken away is clipped after it in training: the tails alone differ.

@@ -24,7 +24,7 @@ from emobridge.encoders.hub.acceleration.precision import Precision
 from emobridge.encoders.hub.base import HubConfig, HubEncoder, check_same, settings_of
 from emobridge.encoders.hub.checkpoints import Checkpoint, open_checkpoint
 from emobridge.errors import BundleError, RecipeError
-from emobridge.features.speaker_normalization import Voice
+from emobridge.features.speaker_normalization import SpeakerMean
 from emobridge.utils.extras import load_extra
 
 FAMILIES = ("hubert", "wavlm", "wav2vec2", "whisper")
@@ -58,7 +58,7 @@ class HubAcousticEncoder(HubEncoder):
     kind = "hub speech"
     takes = "input_values"
     graphs = ("float32", "int8")
-    normalises = False
+    normalizes_speakers = False
     config: HubAcousticConfig
 
     def __init__(self, config: HubAcousticConfig, checkpoint: Checkpoint, extractor: Any) -> None:
@@ -89,8 +89,8 @@ class HubAcousticEncoder(HubEncoder):
         """Return a second of silence, as the network takes it."""
         return self._inputs([np.zeros(self.sample_rate_hz, np.float32)], [self.sample_rate_hz])[0]
 
-    def encode(self, samples: NDArray[np.float32], voice: Voice | None = None) -> NDArray[np.float32]:
-        """Return (T, dimension) for mono ``samples`` (N,) at ``sample_rate_hz``, N >= 1; of voices it knows nothing.
+    def encode(self, samples: NDArray[np.float32], speaker_mean: SpeakerMean | None = None) -> NDArray[np.float32]:
+        """Return (T, dimension) for mono ``samples`` (N,) at ``sample_rate_hz``, N >= 1; a speaker's mean is not used.
 
         Raises:
             BundleError: the weights cannot be read, or are not all there.
