@@ -1,8 +1,9 @@
 """The work of ``emobridge predict``: find the recordings and their words, predict each, put the results in place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -12,9 +13,6 @@ from emobridge.errors import AudioError, MissingExtraError, OutputError, Transcr
 from emobridge.results import Result, Segment, Summary
 from emobridge.utils.progress import Meter
 from emobridge.writers import format_named, formats_named, render, write
-
-if TYPE_CHECKING:
-    from emobridge.batch.processes import Task
 
 
 def predict_recordings(
@@ -74,22 +72,19 @@ def _formats(names: str | None) -> tuple[str, ...]:
         raise typer.BadParameter(str(error), param_hint="--format") from error
 
 
-class Output(Protocol):
+@dataclass(frozen=True)
+class Output:
     """Where results go.
 
     Attributes:
+        one: takes each result with the number of its recording as it comes; None where ``all`` takes them.
+        all: takes all results at the end.
         shows_warnings: whether whoever reads the output sees the warnings at once.
     """
 
-    shows_warnings: bool
-
-    def add(self, index: int, result: Result) -> None:
-        """Put the result of one recording in place, or hold it until all are there."""
-        ...
-
-    def close(self) -> None:
-        """Put in place what was held."""
-        ...
+    one: Callable[[int, Result], None] | None = None
+    all: Callable[[list[Result]], None] | None = None
+    shows_warnings: bool = False
 
 
 def _output_for(out: Path | None, formats: tuple[str, ...], found: Sequence[Recording]) -> Output:
@@ -111,20 +106,24 @@ def _output_for(out: Path | None, formats: tuple[str, ...], found: Sequence[Reco
     if out is None:
         format_name = formats[0] if formats else "txt"
         _try_out([format_name], len(found))
-        return _ToStandardOutput(format_name)
+        if format_name != "txt":
+            return Output(all=lambda results: typer.echo(render(results, format_name), nl=False))
+        separators = chain([b""], repeat(b"\n"))
+        return Output(lambda _, result: typer.echo(next(separators) + render([result], "txt"), nl=False), None, True)
     from emobridge.batch.folder import place_results, refuse_overwriting  # here, as in `predict_recordings`
 
     if is_folder:
         formats = formats or ("json",)
         _try_out(formats, 1)
-        return _ToFolder(place_results(found, out, formats))
+        tasks = place_results(found, out, formats)
+        return Output(lambda index, result: tasks[index].write(result))
     if formats not in ((), (format_named(out.suffix),)):
         raise typer.BadParameter(f"'{formats[0]}' contradicts --out '{out}'", param_hint="--format")
     if not out.parent.is_dir():
         raise OutputError(f"there is no folder '{out.parent}'", "the folder of --out must exist", "make it first")
     _try_out([out.suffix], len(found))
     refuse_overwriting([out], found)
-    return _ToFile(out)
+    return Output(all=lambda results: write(results, out))
 
 
 def _try_out(formats: Sequence[str], count: int) -> None:
@@ -134,63 +133,11 @@ def _try_out(formats: Sequence[str], count: int) -> None:
         render([silent] * count, name)
 
 
-class _ToStandardOutput:
-    """Text as it comes; a table or a list when all is there."""
-
-    def __init__(self, format_name: str) -> None:
-        self._format = format_name
-        self.shows_warnings = self._streams = format_name == "txt"
-        self._held: list[Result] = []
-        self._separator = b""
-
-    def add(self, index: int, result: Result) -> None:
-        if self._streams:
-            typer.echo(self._separator + render([result], self._format), nl=False)
-            self._separator = b"\n"
-        else:
-            self._held.append(result)
-
-    def close(self) -> None:
-        if self._held:
-            typer.echo(render(self._held, self._format), nl=False)
-
-
-class _ToFile:
-    """One table or list of all recordings."""
-
-    shows_warnings = False
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._held: list[Result] = []
-
-    def add(self, index: int, result: Result) -> None:
-        self._held.append(result)
-
-    def close(self) -> None:
-        if self._held:
-            write(self._held, self._path)
-
-
-class _ToFolder:
-    """A file of each format."""
-
-    shows_warnings = False
-
-    def __init__(self, tasks: "Sequence[Task]") -> None:
-        self._tasks = tasks
-
-    def add(self, index: int, result: Result) -> None:
-        self._tasks[index].write(result)
-
-    def close(self) -> None:
-        pass
-
-
 def _predict_here(found: Sequence[Recording], options: PredictOptions, output: Output) -> int:
     """Predict one recording after the other in this process; return how many failed, with a line on standard error."""
     predictor = open_predictor(options)
     failures = 0
+    held: list[Result] = []
     meter = Meter(len(found))
     for index, recording in enumerate(found):
 
@@ -205,8 +152,12 @@ def _predict_here(found: Sequence[Recording], options: PredictOptions, output: O
             continue
         finally:
             meter.hide()
-        output.add(index, result)
+        if output.one is None:
+            held.append(result)
+        else:
+            output.one(index, result)
         if not output.shows_warnings:
             report_warnings(recording, result.warnings)
-    output.close()
+    if held and output.all is not None:
+        output.all(held)
     return failures
