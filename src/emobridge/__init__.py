@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from emobridge.diarization import Turn
     from emobridge.errors import EmobridgeError
+    from emobridge.inference.embeddings import Embeddings
     from emobridge.inference.predictor import Predictor
     from emobridge.inference.streaming import Stream
     from emobridge.results import Result, Segment, Summary, TurningPoint, Word
     from emobridge.transcripts import Span, Transcript
 
 __all__ = [
+    "Embeddings",
     "EmobridgeError",
     "Predictor",
     "Result",
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Embeddings": "emobridge.inference.embeddings",
     "EmobridgeError": "emobridge.errors",
     "Predictor": "emobridge.inference.predictor",
     "Result": "emobridge.results",

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,7 @@ def embed(
                 if recording.problem is not None:
                     raise AudioError(recording.problem)
                 made = predictor.embed(recording.path, recording.transcript, recording.speakers, channel)
-                found.append(made.named(file_name(recording.name)))
+                found.append(replace(made, file=file_name(recording.name)))
             except (AudioError, TranscriptError, MissingExtraError) as error:
                 meter.hide()
                 typer.echo(f"emobridge: {one_line(recording.name)}: {error}", err=True)

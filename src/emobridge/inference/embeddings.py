@@ -1,7 +1,7 @@
 """The vectors of a recording's segments, from the encoders and from the fusion network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,10 +40,6 @@ class Embeddings:
         """Return the vectors of a result's segments, in their order."""
         acoustic, linguistic, fused = (_rows(column) for column in zip(*vectors, strict=True))
         return cls(result.file, result.segments, acoustic, linguistic, fused)
-
-    def named(self, file: str) -> "Embeddings":
-        """Return the same vectors under another name of the recording."""
-        return replace(self, file=file)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return a row a segment, with a list a vector: file, start_s, end_s, speaker, text, category and `KINDS`."""
