@@ -154,7 +154,7 @@ def test_sound_for_which_there_is_no_time_is_lost_with_a_warning(caplog: pytest.
 @pytest.mark.usefixtures("_devices")
 def test_a_device_that_cannot_be_opened_is_told_in_one_line() -> None:
     with (
-        pytest.raises(AudioError, match="microphone '7' cannot be heard at 16000 Hz") as caught,
+        pytest.raises(AudioError, match="microphone '7' cannot record at 16000 Hz") as caught,
         contextlib.ExitStack() as stack,
     ):
         stack.enter_context(microphone(Incoming(), "7", RATE_HZ))

@@ -122,7 +122,7 @@ def test_the_int8_text_graph_stays_near_the_encoder(exported: Any, system: Emoti
 
 
 def test_what_is_exported_predicts(exported: Any, speech_like: Callable[..., NDArray[np.float32]]) -> None:
-    result = emobridge.load(exported.bundle.path, threads=1).predict((speech_like(1.5), 16_000), "i am sad")
+    result = emobridge.load(exported.bundle.path, threads=1).predict((speech_like(1.5), 16_000), text="i am sad")
     (segment,) = result.segments
     assert segment.modalities == ("acoustic", "linguistic")
     assert set(segment.probabilities) == {"angry", "neutral", "sad"}

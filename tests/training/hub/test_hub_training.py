@@ -274,7 +274,8 @@ def test_a_bundle_names_its_encoders_and_loads_like_any_other(
     assert "48 wide in 3 layers; public, not part of the model" in card
     model = emobridge.load(public_run.bundle.path)
     sound, words = emobridge.sample(), "i am so sad"
-    rests_on = [model.predict(*given).segments[0].modalities for given in ((sound,), (None, words), (sound, words))]
+    given = ((sound, None), (None, words), (sound, words))
+    rests_on = [model.predict(one, text=text).segments[0].modalities for one, text in given]
     assert rests_on == [("acoustic",), ("linguistic",), ("acoustic", "linguistic")]
 
 

@@ -52,7 +52,7 @@ def main() -> None:
     settings = json.loads(sys.argv[2])
     try:
         predictor = emobridge.load(settings["bundle"], threads=1)
-        predictor.predict(emobridge.sample(), "Ready.")  # so that everything is in memory
+        predictor.predict(emobridge.sample(), text="Ready.")  # so that everything is in memory
     except EmobridgeError as error:
         channel.send({"failure": as_message(error, {})})
         return
