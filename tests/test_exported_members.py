@@ -18,7 +18,8 @@ def run(code: str) -> str:
 def test_the_front_door_offers_exactly_these_names() -> None:
     assert set(emobridge.__all__) == {
         "Embeddings", "EmobridgeError", "Predictor", "Result", "Segment", "Span", "Stream", "Summary", "Transcript",
-        "Turn", "TurningPoint", "Word", "__version__", "evaluate", "load", "read_corpus", "sample", "train",
+        "Turn", "TurningPoint", "Word", "__version__", "crossvalidate", "evaluate", "export", "load", "read_corpus",
+        "sample", "train",
     }  # fmt: skip
     assert emobridge.__version__ == __version__
     public = {name for name in vars(emobridge) if not name.startswith("_")}

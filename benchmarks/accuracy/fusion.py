@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from benchmarks.listening import Clips, about, draw, interval, opened, parser, stored, write_results
 from emobridge.inference.predictor import Predictor
+from emobridge.labels import NEUTRAL
 from emobridge.results import Result
 from emobridge.training.data.augmentation import SAMPLE_RATE_HZ
-from emobridge.training.data.text_pairing import EMOTIONLESS, Partners
+from emobridge.training.data.text_pairing import Partners
 from emobridge.training.evaluation.bootstrap import Measured, bootstrap_intervals, speaker_units
 from emobridge.training.evaluation.tables import markdown_table
 from emobridge.training.experiments.prepare import prepare
@@ -89,7 +90,7 @@ def held_out_sentences(recipe: Recipe, data: Path | None) -> Sentences:
     texts = {
         name: [examples.utterances[row].text or "" for row in partners.by_category[label]]
         for label, name in enumerate(examples.categories)
-        if name != EMOTIONLESS and label in partners.by_category
+        if name != NEUTRAL and label in partners.by_category
     }
     return Sentences(texts, [examples.utterances[row].text or "" for row in partners.emotionless])
 
@@ -101,7 +102,7 @@ def emotional_clips(clips: Clips, sentences: Sentences) -> NDArray[np.int64]:
 
 def neutral_clips(clips: Clips) -> NDArray[np.int64]:
     """Return the indices of the clips labelled neutral."""
-    return _labelled(clips, (EMOTIONLESS,))
+    return _labelled(clips, (NEUTRAL,))
 
 
 def _labelled(clips: Clips, categories: Collection[str]) -> NDArray[np.int64]:

@@ -39,7 +39,9 @@ __all__ = [
     "TurningPoint",
     "Word",
     "__version__",
+    "crossvalidate",
     "evaluate",
+    "export",
     "load",
     "read_corpus",
     "sample",
@@ -65,7 +67,9 @@ _MODULES = {
 _TRAINING = {
     "read_corpus": "emobridge.training.corpora",
     "train": "emobridge.training.experiments.train_fold",
+    "crossvalidate": "emobridge.training.experiments.crossvalidation",
     "evaluate": "emobridge.training.experiments.evaluate",
+    "export": "emobridge.training.experiments.export",
 }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emobridge.errors import LabelError, nearest
 
+NEUTRAL = "neutral"
 CATEGORIES = ("angry", "happy", "neutral", "sad", "fearful", "disgusted", "surprised")
 FOUR_CATEGORIES = ("angry", "happy", "neutral", "sad")
 # Five and six are what dialogue corpora such as IEMOCAP are evaluated on; in six, excitement is not happiness.

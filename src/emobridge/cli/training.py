@@ -12,9 +12,9 @@ from emobridge.errors import RecipeError
 from emobridge.utils.extras import load_extra
 
 if TYPE_CHECKING:
-    from emobridge.training.data.front_ends import Report
     from emobridge.training.evaluation.predictions import Predictions
     from emobridge.training.experiments.recipe import Recipe
+    from emobridge.utils.progress import ProgressCallback
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a packaged recipe.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the corpora; left out: EMOBRIDGE_DATA.")]
@@ -242,7 +242,7 @@ def _print_report(predictions: "Predictions", recipe: "Recipe", out: Path) -> No
 
 
 @contextmanager
-def _progress() -> Iterator["Report"]:
+def _progress() -> Iterator["ProgressCallback"]:
     """Show a bar with the remaining time for each piece of work on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn

@@ -2,10 +2,17 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 PATIENCE_S = 1.0  # work that lasts longer shows how far it is
 _SPEED_OVER_S = 120.0
+
+ProgressCallback = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
+
+
+def no_report(what: str, done: int, total: int) -> None:
+    """Report nothing."""
 
 
 class Meter:

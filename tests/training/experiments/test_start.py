@@ -24,13 +24,13 @@ from emobridge.training.experiments.train_fold import (
     START,
     Start,
     new_system,
-    no_report,
     train,
 )
 from emobridge.training.fit.checkpoint import load_average
 from emobridge.training.fit.trainer import CHECKPOINT
 from emobridge.training.models.text_encoder import MinilmConfig
 from emobridge.utils.files import read_json
+from emobridge.utils.progress import no_report
 
 TABLE = """
 name = "words"

@@ -17,13 +17,13 @@ from emobridge.training.data.front_ends import (
     ClipEncoder,
     FrontEnd,
     FunctionalsFrontEnd,
-    Report,
     batches,
     encode_together,
     missing_clips,
 )
 from emobridge.utils.cache import ArrayCache
 from emobridge.utils.extras import load_extra
+from emobridge.utils.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from emobridge.training.experiments.recipe import AcousticSection
@@ -40,7 +40,7 @@ def clip_encoder(acoustic: "AcousticSection | None", workers: int | None, addres
         address: of a cluster; None is this machine.
     """
 
-    def encode(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: Report) -> None:
+    def encode(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: ProgressCallback) -> None:
         durations_s, what = missing_clips(front_end, cache, clips, report)
         if not durations_s:
             return

@@ -20,16 +20,10 @@ from emobridge.errors import RecipeError, nearest
 from emobridge.labels import LabelMap, Scale, label_map
 from emobridge.training.corpora.base import Corpus, Utterance, sound_digest
 from emobridge.training.data.augmentation import VERSION, perturb
-from emobridge.training.data.front_ends import (
-    ClipEncoder,
-    FrontEnd,
-    FunctionalsFrontEnd,
-    Report,
-    encode_clips,
-    no_report,
-)
+from emobridge.training.data.front_ends import ClipEncoder, FrontEnd, FunctionalsFrontEnd, encode_clips
 from emobridge.training.data.weak_labels import weak_dimensions
 from emobridge.utils.cache import ArrayCache
+from emobridge.utils.progress import ProgressCallback, no_report
 
 SPECIAL_TOKENS = 2  # [CLS] and [SEP]: a text that has no others says nothing
 
@@ -180,7 +174,7 @@ def build_examples(
     corpora: Sequence[Corpus],
     folder: Path,
     tokenizer: Tokenizer | None,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     front_end: FrontEnd | None = None,
     clip_encoder: ClipEncoder = encode_clips,
 ) -> Examples:
@@ -246,7 +240,7 @@ def _check_dimensions(config: DataConfig, corpora: Sequence[Corpus]) -> None:
             raise RecipeError(f"data.dimensions '{name}'", valid, remedy)
 
 
-def _audio_digests(pairs: Sequence[Pair], report: Report) -> list[str | None]:
+def _audio_digests(pairs: Sequence[Pair], report: ProgressCallback) -> list[str | None]:
     """Return the key of each recording, the SHA-256 of its file; None where there is none, or it is not used."""
     keys: list[str | None] = []
     for _, _, entry, utterance in pairs:

@@ -18,13 +18,9 @@ from emobridge.audio.load import load_audio, probe
 from emobridge.errors import AudioError
 from emobridge.features.functionals import FunctionalsSettings
 from emobridge.utils.cache import ArrayCache
+from emobridge.utils.progress import ProgressCallback, no_report
 
-Report = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
 LARGEST_HALF = float(np.finfo(np.float16).max)
-
-
-def no_report(what: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 class FrontEnd(Protocol):
@@ -97,10 +93,12 @@ class FunctionalsFrontEnd:
         return [self.settings.frames(sound) for sound in sounds]
 
 
-ClipEncoder = Callable[[FrontEnd, ArrayCache, Mapping[str, Path], Report], None]
+ClipEncoder = Callable[[FrontEnd, ArrayCache, Mapping[str, Path], ProgressCallback], None]
 
 
-def encode_clips(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: Report = no_report) -> None:
+def encode_clips(
+    front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: ProgressCallback = no_report
+) -> None:
     """Put the vectors of every clip that is not in the cache yet into it.
 
     Args:
@@ -122,7 +120,7 @@ def encode_clips(front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Pat
 
 
 def missing_clips(
-    front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: Report
+    front_end: FrontEnd, cache: ArrayCache, clips: Mapping[str, Path], report: ProgressCallback
 ) -> tuple[dict[str, float], str]:
     """Return key -> length in seconds of the clips to encode, and what that is in words, which has been reported.
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from emobridge.training.data.examples import Examples, text_key
-from emobridge.training.data.front_ends import LARGEST_HALF, Report, announcement, no_report
+from emobridge.training.data.front_ends import LARGEST_HALF, announcement
 from emobridge.utils.cache import ArrayCache, cache_folder
+from emobridge.utils.progress import ProgressCallback, no_report
 
 BATCH_SIZE = 48
 
@@ -37,7 +38,7 @@ class FrozenReader(Protocol):
         ...
 
 
-def read_texts(encoder: FrozenReader, examples: Examples, report: Report = no_report) -> Examples:
+def read_texts(encoder: FrozenReader, examples: Examples, report: ProgressCallback = no_report) -> Examples:
     """Return the examples with the token vectors of every text, from the cache or from the encoder, in float16.
 
     Args:

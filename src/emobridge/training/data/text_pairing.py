@@ -7,11 +7,11 @@ when words should move an answer, when they should make it doubtful, and when th
 import numpy as np
 from numpy.typing import NDArray
 
+from emobridge.labels import NEUTRAL
 from emobridge.training.data.examples import Examples
 
 PAIRINGS = ("matching", "contradicting", "irrelevant")
 MATCHING, CONTRADICTING, IRRELEVANT = range(len(PAIRINGS))
-EMOTIONLESS = "neutral"
 NEAR_NEUTRAL = 0.05  # of the middle of the scale: a sentence rated so on every dimension says nothing about feelings
 
 
@@ -33,7 +33,7 @@ class Partners:
         labelled = targets.max(axis=1, initial=0.0) > 0
         best = targets.argmax(axis=1) if targets.shape[1] else np.full(len(sentences), -1)
         self.by_category = {int(label): sentences[labelled & (best == label)] for label in np.unique(best[labelled])}
-        self.neutral = examples.categories.index(EMOTIONLESS) if EMOTIONLESS in examples.categories else -1
+        self.neutral = examples.categories.index(NEUTRAL) if NEUTRAL in examples.categories else -1
         rated = examples.rated_dimensions[sentences]
         unmoved = (np.abs(rated - 0.5) <= NEAR_NEUTRAL) | np.isnan(rated)
         plain = ~labelled & unmoved.all(axis=1) & np.isfinite(rated).any(axis=1)

@@ -12,7 +12,6 @@ from emobridge.encoders.hub.base import HubConfig
 from emobridge.errors import RecipeError
 from emobridge.training.data.alternative_transcripts import table_digest, with_transcripts
 from emobridge.training.data.examples import add_perturbed_copies
-from emobridge.training.data.front_ends import Report, no_report
 from emobridge.training.evaluation.inference import Pairs, predict
 from emobridge.training.evaluation.predictions import Predictions, read_metadata
 from emobridge.training.evaluation.view_calibration import in_own_views
@@ -33,6 +32,7 @@ from emobridge.training.experiments.train_fold import (
 from emobridge.training.fit.distributed import processes
 from emobridge.training.splits.leakage import SplitRecord
 from emobridge.utils.files import make_folder
+from emobridge.utils.progress import ProgressCallback, no_report
 
 
 def crossvalidate(
@@ -40,7 +40,7 @@ def crossvalidate(
     data: Path | None,
     out: Path,
     folds: Sequence[int] | None = None,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     *,
     leave_corpus_out: bool = False,
     allow_leaks: Sequence[str] = (),
@@ -102,7 +102,7 @@ def _refuse_shared_training() -> None:
         raise RecipeError(given, valid, "train fold by fold (emobridge train --fold), or start it alone with --jobs")
 
 
-def _all_done(runs: "Sequence[_Planned]", jobs: int, report: Report) -> Predictions:
+def _all_done(runs: "Sequence[_Planned]", jobs: int, report: ProgressCallback) -> Predictions:
     """Return the predictions of all runs, ``jobs`` folds at once."""
     if jobs > 1:
         train_side_by_side(_starts(runs), jobs, report)
@@ -172,7 +172,9 @@ class _Seeded:
             return cls(recipe, variant, variant, out / variant)
         return cls(replace(recipe, seed=seed), variant, f"{variant}, seed {seed}", out / variant / f"seed-{seed}")
 
-    def items(self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: Report) -> Iterator[Item]:
+    def items(
+        self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: ProgressCallback
+    ) -> Iterator[Item]:
         """Yield its folds for processes of their own, whose clips are perturbed here."""
         copies = self.recipe.training.perturbed_copies
         for parts in folds:
@@ -183,7 +185,9 @@ class _Seeded:
             folder = self.folder / parts.name
             yield Item(self.told, self.recipe, self.variant, prepared, parts, folder, silent)
 
-    def run(self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: Report) -> list[Predictions]:
+    def run(
+        self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: ProgressCallback
+    ) -> list[Predictions]:
         """Return its predictions on all folds, and those from each further transcript."""
         tell = of_variant(report, self.told)
         tested = []
@@ -200,7 +204,7 @@ class _Seeded:
         return [in_own_views(Predictions.concatenate(one), held_out, learned) for one in found]
 
     def _read_again(
-        self, name: str, table: Path, prepared: Prepared, folds: Sequence[Parts], report: Report
+        self, name: str, table: Path, prepared: Prepared, folds: Sequence[Parts], report: ProgressCallback
     ) -> list[Predictions]:
         """Return what the trained folds say when they read another transcript; what was asked before is only read."""
         digest, other = table_digest(table), None
@@ -215,7 +219,7 @@ class _Seeded:
             self._judge(name, other, parts, report).write(stored, {"transcripts": digest})
         return [Predictions.read(self.folder / parts.name / _stored(name)) for parts in folds]
 
-    def _judge(self, name: str, prepared: Prepared, parts: Parts, report: Report) -> Predictions:
+    def _judge(self, name: str, prepared: Prepared, parts: Parts, report: ProgressCallback) -> Predictions:
         system, examples, calibration = trained(self.recipe, prepared, self.folder / parts.name, report)
         pairs = Pairs.natural(examples, list(parts.test))
         variant, seed = f"{self.variant}@{name}", self.recipe.seed

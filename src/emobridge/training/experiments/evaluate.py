@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emobridge.inference.bundle import load_bundle
-from emobridge.training.data.front_ends import Report, no_report
 from emobridge.training.evaluation.bundles import evaluate_bundle
 from emobridge.training.evaluation.predictions import Predictions
 from emobridge.training.experiments.prepare import prepare
 from emobridge.training.experiments.recipe import Recipe, read_recipe
 from emobridge.training.experiments.train_fold import PREDICTIONS, labelled
 from emobridge.training.splits.leakage import SplitRecord
+from emobridge.utils.progress import ProgressCallback, no_report
 
 
 def evaluate(
@@ -19,7 +19,7 @@ def evaluate(
     data: Path | None,
     out: Path,
     fold: int = 1,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     *,
     allow_leaks: Sequence[str] = (),
 ) -> Predictions:

@@ -20,11 +20,11 @@ from typing import cast
 import torch
 
 from emobridge.errors import EmobridgeError
-from emobridge.training.data.front_ends import Report
 from emobridge.training.experiments.prepare import Parts, Prepared
 from emobridge.training.experiments.recipe import Recipe
 from emobridge.training.experiments.train_fold import PREDICTIONS, Start, of_variant, run_fold
 from emobridge.utils.memory import keep_freed_memory
+from emobridge.utils.progress import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Item:
         return f"{self.told}, {self.parts.name}"
 
 
-def train_side_by_side(items: Sequence[Item], jobs: int, report: Report) -> None:
+def train_side_by_side(items: Sequence[Item], jobs: int, report: ProgressCallback) -> None:
     """Train what is not done yet.
 
     Args:

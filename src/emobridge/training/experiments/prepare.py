@@ -16,7 +16,7 @@ from emobridge.errors import RecipeError
 from emobridge.training.corpora.base import Corpus
 from emobridge.training.corpora.selection import select
 from emobridge.training.data.examples import Examples, build_examples
-from emobridge.training.data.front_ends import ClipEncoder, Report, encode_clips, no_report
+from emobridge.training.data.front_ends import ClipEncoder, encode_clips
 from emobridge.training.data.text_features import read_texts
 from emobridge.training.data.text_pairing import Partners
 from emobridge.training.evaluation.inference import Pairs
@@ -29,6 +29,7 @@ from emobridge.training.splits.near_duplicates import normalised_text, texts_fou
 from emobridge.training.splits.protocols import make_folds, stored_folds
 from emobridge.utils.cache import cache_folder
 from emobridge.utils.files import make_folder
+from emobridge.utils.progress import ProgressCallback, no_report
 
 PAIRS_SEED = 7
 PARTS = ("train", "validation", "test")
@@ -112,7 +113,7 @@ def prepare(
     recipe: Recipe,
     data: Path | None,
     run: Path,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     allow_leaks: Sequence[str] = (),
     variants: Sequence[Recipe] = (),
 ) -> Prepared:
@@ -160,7 +161,7 @@ def _twins(examples: Examples, number: int, corpus: Corpus) -> Twins:
 def encode(
     recipe: Recipe,
     data: Path | None,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     variants: Sequence[Recipe] = (),
     clip_encoder: ClipEncoder = encode_clips,
 ) -> Prepared:
@@ -197,7 +198,7 @@ def encode(
 def encode_corpora(
     recipe: Recipe,
     corpora: tuple[Corpus, ...],
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     clip_encoder: ClipEncoder = encode_clips,
 ) -> Prepared:
     """Put all that a recipe's frozen encoders make of corpora that have been read into the cache; without folds.

@@ -18,9 +18,8 @@ from emobridge.encoders.hub.checkpoints import VectorShape
 from emobridge.encoders.hub.speech import HubAcousticConfig
 from emobridge.encoders.hub.text import HubLinguisticConfig
 from emobridge.errors import RecipeError, nearest
-from emobridge.labels import MODALITIES
+from emobridge.labels import MODALITIES, NEUTRAL
 from emobridge.training.data.examples import CorpusConfig, DataConfig
-from emobridge.training.data.text_pairing import EMOTIONLESS
 from emobridge.training.evaluation.scores import CATEGORY_METRICS, PREFIXES
 from emobridge.training.experiments.distillation import TeachingConfig
 from emobridge.training.experiments.overrides import override, toml_value
@@ -177,7 +176,7 @@ class Recipe:
                     "leave them out",
                 )
         # The network's own checks, before hours of decoding; how many names there are does not matter to them.
-        self.fusion_config((EMOTIONLESS, "other"), ("dimension",))
+        self.fusion_config((NEUTRAL, "other"), ("dimension",))
 
     @property
     def modalities(self) -> tuple[str, ...]:

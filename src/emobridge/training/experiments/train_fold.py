@@ -15,7 +15,6 @@ import torch
 from emobridge.encoders.hub.checkpoints import VectorShape
 from emobridge.errors import RecipeError
 from emobridge.training.data.examples import Examples, add_perturbed_copies
-from emobridge.training.data.front_ends import Report, no_report
 from emobridge.training.data.text_features import read_texts
 from emobridge.training.evaluation.inference import Calibration, Pairs, calibrate, predict
 from emobridge.training.evaluation.out_of_domain import DOMAIN, fit_domain, save_domain
@@ -33,6 +32,7 @@ from emobridge.training.models.emotion_model import EmotionSystem, SystemConfig
 from emobridge.training.models.text_encoder import MinilmConfig, MiniLmEncoder
 from emobridge.training.splits.leakage import SplitRecord
 from emobridge.utils.files import read_json, write_json
+from emobridge.utils.progress import ProgressCallback, no_report
 
 PREDICTIONS = "predictions.parquet"
 HELD_OUT = "held_out.parquet"  # of the validation part, beside those of the test part
@@ -64,7 +64,7 @@ def system_config(
     )
 
 
-def with_read_texts(system: EmotionSystem, examples: Examples, report: Report) -> Examples:
+def with_read_texts(system: EmotionSystem, examples: Examples, report: ProgressCallback) -> Examples:
     """Return the examples with the token vectors of every text where ``minilm`` is frozen; else as they are."""
     if isinstance(system.linguistic, MiniLmEncoder) and system.linguistic.frozen:
         return read_texts(system.linguistic, examples, report)
@@ -72,7 +72,7 @@ def with_read_texts(system: EmotionSystem, examples: Examples, report: Report) -
 
 
 def trained(
-    recipe: Recipe, prepared: Prepared, folder: Path, report: Report
+    recipe: Recipe, prepared: Prepared, folder: Path, report: ProgressCallback
 ) -> tuple[EmotionSystem, Examples, dict[str, Calibration]]:
     """Return the system of a finished fold, the examples as it reads them, and its calibration by presence.
 
@@ -95,7 +95,7 @@ def run_fold(
     parts: Parts,
     folder: Path,
     start: "Start | None" = None,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
 ) -> Predictions:
     """Train one variant on one fold and return its stored predictions on the test part; done work is only read.
 
@@ -151,7 +151,12 @@ def run_fold(
 
 
 def _taught(
-    fold: "_Fold", system: EmotionSystem, prepared: Prepared, examples: Examples, start: "Start | None", report: Report
+    fold: "_Fold",
+    system: EmotionSystem,
+    prepared: Prepared,
+    examples: Examples,
+    start: "Start | None",
+    report: ProgressCallback,
 ) -> Examples:
     """Return the examples with the teachers' part in the labels, and give ``system`` the mean of their weights."""
     opinions, states = [], []
@@ -193,7 +198,7 @@ class _Fold:
         """Return what confidence is measured on: the unread validation part under every presence."""
         return calibration_pairs(examples, unread(examples, self.parts))
 
-    def complete(self, prepared: Prepared, report: Report) -> None:
+    def complete(self, prepared: Prepared, report: ProgressCallback) -> None:
         """Write what an earlier version did not leave behind, where there is a checkpoint to make it from."""
         undone = [name for name in (DOMAIN, HELD_OUT, LEARNED) if not (self.folder / name).exists()]
         if self.recipe.acoustic is None and DOMAIN in undone:
@@ -240,12 +245,12 @@ class Start:
     recipe: Recipe
     prepared: Prepared
     folder: Path
-    report: Report
+    report: ProgressCallback
     said: dict[Path, tuple[Examples, Opinion]] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, recipe: Recipe, data: Path | None, out: Path, report: Report, allow_leaks: Sequence[str] = ()
+        cls, recipe: Recipe, data: Path | None, out: Path, report: ProgressCallback, allow_leaks: Sequence[str] = ()
     ) -> "Start | None":
         """Return what ``recipe`` starts from, None for the released weights.
 
@@ -338,7 +343,7 @@ def train(
     data: Path | None,
     out: Path,
     fold: int = 1,
-    report: Report = no_report,
+    report: ProgressCallback = no_report,
     *,
     allow_leaks: Sequence[str] = (),
 ) -> Predictions:
@@ -370,11 +375,11 @@ def train(
     return run_fold(chosen, chosen.name, prepared, parts, out, start, report)
 
 
-def of_variant(report: Report, variant: str) -> Report:
+def of_variant(report: ProgressCallback, variant: str) -> ProgressCallback:
     """Return a report that names the variant."""
     return lambda what, done, total: report(f"{variant}, {what}", done, total)
 
 
-def labelled(report: Report, what: str) -> Progress:
+def labelled(report: ProgressCallback, what: str) -> Progress:
     """Return the progress of one thing as a report hears it."""
     return lambda done, total: report(what, done, total)

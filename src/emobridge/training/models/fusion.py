@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from emobridge.errors import RecipeError, nearest
-from emobridge.training.data.text_pairing import EMOTIONLESS
+from emobridge.labels import NEUTRAL
 from emobridge.training.models.alignment import Modality, Place, TimeLine, common_time_line
 from emobridge.training.models.attention import BridgeAttention, MultiHeadAttention, SelfAttentionLayer, attention_mask
 from emobridge.training.models.gating import heeded
@@ -89,8 +89,8 @@ class FusionConfig:
         _require(0.0 <= self.dropout < 1.0, f"dropout is {self.dropout}", "valid: 0 to below 1", "take 0.1 to 0.3")
         predicted = f"categories are {list(self.categories)}, dimensions are {list(self.dimensions)}"
         if self.discount_neutral_words and self.categories:
-            holds = EMOTIONLESS in self.categories
-            needed = f"'{EMOTIONLESS}' among the categories"
+            holds = NEUTRAL in self.categories
+            needed = f"'{NEUTRAL}' among the categories"
             _require(holds, f"{predicted}, with discount_neutral_words", needed, "leave it out, or add it")
         holds = len(self.categories) > 1 or (not self.categories and len(self.dimensions) > 0)
         _require(holds, predicted, "two or more categories, some dimension, or both", "name what is to be predicted")

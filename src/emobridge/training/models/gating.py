@@ -8,7 +8,7 @@ both counts as far as the words alone speak of feelings, and its answer to the v
 import torch
 from torch import Tensor
 
-from emobridge.training.data.text_pairing import EMOTIONLESS
+from emobridge.labels import NEUTRAL
 
 # Chosen on validation speakers and sentences (docs/log.md).
 SHARPNESS = 2.0
@@ -20,9 +20,9 @@ def heeded(heard: Tensor, read: Tensor, both: Tensor, categories: tuple[str, ...
 
     Args:
         heard, read, both: (B, C), logits of the voice alone, of the words alone and of both together.
-        categories: names of the C logits, `EMOTIONLESS` among them.
+        categories: names of the C logits, `NEUTRAL` among them.
     """
-    neutral = categories.index(EMOTIONLESS)
+    neutral = categories.index(NEUTRAL)
     feelings = torch.cat((read[:, :neutral], read[:, neutral + 1 :]), dim=1).logsumexp(dim=1)
     share = (SHARPNESS * (feelings - read[:, neutral] - DOUBT)).sigmoid()[:, None]
     return heard + share * (both - heard)
