@@ -95,7 +95,7 @@ def test_what_concerns_all_recordings_ends_the_run(command: list[str], tmp_path:
     assert damaged[1:] == [["error", "the model is damaged"]]
     assert unwritten[1:] == [["error", "no place"]]
     assert refused == [["error", "no such view"]]
-    assert killed[0][1].startswith("a process ended before it had loaded the model (SIGKILL)")
+    assert killed[0][1].startswith("a process ended before it was ready (SIGKILL)")
 
 
 def test_processes_end_with_the_run_that_is_killed(command: list[str], tmp_path: Path) -> None:

@@ -1,31 +1,24 @@
-"""Recordings predicted by several processes, each of which loads the model once.
+"""Recordings predicted by several processes, each of which loads the model once; their files are written there.
 
-Design: every process has a pipe of its own, so the run knows which recording each works on. A recording that brings
-its process down is a failure with a reason, and another process takes over. A process whose run was killed finds its
-pipe closed, and ends.
+A recording that brings its process down is a failure with a reason, and another process takes over.
 """
 
-import contextlib
 import logging
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from emobridge.batch.options import BatchPredictor, PredictOptions, open_predictor
 from emobridge.batch.recordings import Recording
 from emobridge.errors import AudioError, EmobridgeError, MissingExtraError, OutputError, TranscriptError
 from emobridge.results import Result
 from emobridge.utils.files import make_folder
-from emobridge.utils.memory import keep_freed_memory
+from emobridge.utils.process_pool import Lost, run_in_processes
 from emobridge.writers import write
 
 logger = logging.getLogger(__name__)
+MEMORY = "memory may have run out: give fewer --jobs, or try it alone"
 
 
 @dataclass(frozen=True)
@@ -53,14 +46,6 @@ class Failure:
     reason: str
 
 
-@dataclass
-class _Worker:
-    """A process and its task, None before the model is loaded."""
-
-    process: BaseProcess
-    task: Task | None = None
-
-
 def predict_all(
     tasks: Sequence[Task], options: PredictOptions, jobs: int, progress: Callable[[Task, float], None]
 ) -> Iterator[tuple[Task, dict[str, Any] | Failure]]:
@@ -76,73 +61,27 @@ def predict_all(
         EmobridgeError: what concerns all recordings: the model, a place that cannot be written, a process that ends
             before it has a recording.
     """
-    waiting = deque(tasks)
-    workers: dict[Connection, _Worker] = {}
-    try:
-        while waiting or workers:
-            busy = sum(worker.task is not None for worker in workers.values())
-            while len(workers) < min(jobs, busy + len(waiting)):
-                connection, process = _start(options)
-                workers[connection] = _Worker(process)
-            for connection in cast(list[Connection], wait(list(workers))):
-                worker = workers[connection]
-                try:
-                    message = connection.recv()
-                except (EOFError, OSError):
-                    del workers[connection]
-                    yield _brought_down(worker)
-                    continue
-                task = worker.task
-                if isinstance(message, EmobridgeError):
-                    raise message
-                if isinstance(message, float):
-                    assert task is not None
-                    progress(task, message)
-                    continue
-                worker.task = waiting.popleft() if waiting else None
-                with contextlib.suppress(OSError):  # one that just ended is found out when it is read next
-                    connection.send(worker.task)
-                if worker.task is None:
-                    del workers[connection]
-                if task is not None:
-                    yield task, message
-    finally:
-        for worker in workers.values():
-            worker.process.terminate()
+    for task, outcome in run_in_processes(tasks, jobs, _make_ready, (options,), progress, _name, MEMORY):
+        if isinstance(outcome, Lost):
+            yield task, Failure(f"it brought down its process ({outcome.how}); {MEMORY}")
+        else:
+            yield task, outcome
 
 
-def _start(options: PredictOptions) -> tuple[Connection, BaseProcess]:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, options), daemon=True)
-    process.start()
-    theirs.close()  # so that ours closes with the process
-    return ours, process
+def _name(task: Task) -> str:
+    return task.recording.name
 
 
-def _brought_down(worker: _Worker) -> tuple[Task, Failure]:
-    worker.process.join()
-    status = worker.process.exitcode or 0
-    how = signal.Signals(-status).name if status < 0 else f"status {status}"
-    remedy = "memory may have run out: give fewer --jobs, or try it alone"
-    if worker.task is None:
-        raise EmobridgeError(f"a process ended before it had loaded the model ({how})", remedy=remedy)
-    return worker.task, Failure(f"it brought down its process ({how}); {remedy}")
+def _make_ready(options: PredictOptions) -> Callable[[Task, Callable[[float], None]], dict[str, Any] | Failure]:
+    predictor = open_predictor(options)
 
+    def work(task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure:
+        outcome = predict_task(predictor, task, send)
+        if isinstance(outcome, EmobridgeError):
+            raise outcome
+        return outcome
 
-def _serve(connection: Connection, options: PredictOptions) -> None:
-    """Run in a process: load the model, send None, then answer each task with the shares done and its outcome."""
-    keep_freed_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the run's to handle
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the run is no more
-        try:
-            predictor = open_predictor(options)
-        except EmobridgeError as error:
-            connection.send(error)
-            return
-        connection.send(None)
-        while (task := connection.recv()) is not None:
-            connection.send(predict_task(predictor, task, connection.send))
+    return work
 
 
 def predict_task(

@@ -16,7 +16,7 @@ from emobridge.training.evaluation.inference import Pairs, predict
 from emobridge.training.evaluation.predictions import Predictions, read_metadata
 from emobridge.training.evaluation.view_calibration import in_own_views
 from emobridge.training.experiments.grid import Grid, Plan, plan
-from emobridge.training.experiments.parallel import Item, train_side_by_side
+from emobridge.training.experiments.parallel import FoldTask, train_in_parallel
 from emobridge.training.experiments.prepare import Parts, Prepared, encode_corpora, prepare
 from emobridge.training.experiments.provenance import result_folder, write_experiment
 from emobridge.training.experiments.recipe import Recipe, read_recipe
@@ -105,27 +105,27 @@ def _refuse_shared_training() -> None:
 def _all_done(runs: "Sequence[_Planned]", jobs: int, report: ProgressCallback) -> Predictions:
     """Return the predictions of all runs, ``jobs`` folds at once."""
     if jobs > 1:
-        train_side_by_side(_starts(runs), jobs, report)
+        train_in_parallel(_starts(runs), jobs, report)
         items = [
             item for seeded, prepared, folds, start in runs for item in seeded.items(prepared, folds, start, report)
         ]
-        train_side_by_side(items, jobs, report)
+        train_in_parallel(items, jobs, report)
     found: list[Predictions] = []
     for seeded, prepared, folds, start in runs:
         found += seeded.run(prepared, folds, start, report)
     return Predictions.concatenate(found)
 
 
-def _starts(runs: "Sequence[_Planned]") -> list[Item]:
+def _starts(runs: "Sequence[_Planned]") -> list[FoldTask]:
     """Return what the folds of all runs start from, each once."""
-    found: dict[Path, Item] = {}
+    found: dict[Path, FoldTask] = {}
     for _, prepared, folds, start in runs:
         if start is None:
             continue
         for parts in folds:
             mine, name = start.fold_for(prepared.examples, parts), start.recipe.name
             folder = start.folder / mine.name
-            found[folder] = Item(name, start.recipe, name, start.prepared, mine, folder)
+            found[folder] = FoldTask(name, start.recipe, name, start.prepared, mine, folder)
     return list(found.values())
 
 
@@ -174,7 +174,7 @@ class _Seeded:
 
     def items(
         self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: ProgressCallback
-    ) -> Iterator[Item]:
+    ) -> Iterator[FoldTask]:
         """Yield its folds for processes of their own, whose clips are perturbed here."""
         copies = self.recipe.training.perturbed_copies
         for parts in folds:
@@ -183,7 +183,7 @@ class _Seeded:
         silent = start and replace(start, report=no_report)
         for parts in folds:
             folder = self.folder / parts.name
-            yield Item(self.told, self.recipe, self.variant, prepared, parts, folder, silent)
+            yield FoldTask(self.told, self.recipe, self.variant, prepared, parts, folder, silent)
 
     def run(
         self, prepared: Prepared, folds: Sequence[Parts], start: Start | None, report: ProgressCallback
