@@ -1,98 +1,85 @@
 """A recording as chunks of samples, whatever its format: libsndfile, and PyAV for what that does not know.
 
 A recording that is cut short is an error, never a shorter result: its header (wav, aiff, flac, mp4, ...), its pages
-(ogg) or its unread bytes (mp3, ogg) tell. The error says how to keep what is left.
+(ogg) or its unread bytes (mp3, ogg) tell. The error says how to keep what is left. Times are those of a player: where
+the clock of a container goes on without sound, there is silence.
 """
 
-import logging
+import io
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from emobridge.audio.conditioning import Warn
+from emobridge.audio.containers import (
+    CHUNK_VALUES,
+    LENGTH_TOLERANCE_S,
+    OpenRecording,
+    Samples,
+    open_with_pyav,
+    tagged_frames,
+)
+from emobridge.audio.headers import Length, mended, read_length
+from emobridge.audio.refusals import KEEP_THE_REST, check_rate, cut_short, goes_on, no_track, quoted, undecodable
 from emobridge.errors import AudioError, MissingExtraError
 from emobridge.utils.extras import load_extra
 
-MIN_SAMPLE_RATE_HZ = 4_000
-MAX_SAMPLE_RATE_HZ = 192_000
-# Encoders pad and trim by up to about two frames; less than this is not a recording cut short.
-LENGTH_TOLERANCE_S = 0.1
-
-logger = logging.getLogger(__name__)
-
-_CHUNK_VALUES = 2**18
 # libsndfile writes its largest count where a header leaves the length open (FLAC written to a pipe).
 _OPEN_LENGTH_FRAMES = 2**62
 # libsndfile's codes for "not one of mine": unknown format, unsupported coding, no MPEG frame, unimplemented.
 _NOT_FOR_SOUNDFILE = frozenset({1, 4, 7, 18})
-# How files start that PyAV may read: mp4 and its kin, matroska and webm, asf, aac, and codings unknown to libsndfile.
-_MEDIA_SIGNATURE = re.compile(
-    rb".{4}ftyp|\x1a\x45\xdf\xa3|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\xff[\xf0\xf1\xf8\xf9]"
-    rb"|\x00\x00\x01\xba|FLV|#!AMR|RIFF.{4}AVI |RIFF.{4}WAVE|OggS|fLaC|caff",
-    re.DOTALL,
-)
-# What PyAV may take a file for: containers that hold their sound themselves. Playlists and session descriptions would
-# have FFmpeg open other files, or the network, in the name of whoever wrote them.
-_CONTAINERS = (
-    "mov,mp4,matroska,webm,asf,aac,avi,flv,mpeg,mpegts,ogg,flac,wav,w64,caf,amr,amrnb,amrwb,mp3,ape,wv,tta,ac3,eac3,"
-    "dts,voc"
-)
-_PROMISED_BYTES = re.compile(r"^\s*(?:data|SSND|riff|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-# What sox, arecord and ffmpeg write as the length of a wav that goes to a pipe; sox rounds down to whole frames.
-_OPEN_LENGTHS_BYTES = (range(0x7FFFF000 - 0xFF, 0x80000000 + 1), range(0xFFFFFFFF, 0xFFFFFFFF + 1))
-_PROMISED_FRAMES = re.compile(r"frame count \d+ does not match value from 'ds64' chunk of (\d+)")
-_KEEP_THE_REST = "copy it again from its source, or keep what is there with: ffmpeg -i FILE REPAIRED.wav"
-
-Samples = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class OpenRecording:
-    """An open recording.
-
-    Attributes:
-        duration_s: length in seconds, None where the header does not hold it.
-        sample_rate_hz, channels: of the file.
-        format: container and coding in the decoder's words.
-        chunks: its samples, once, (N, channels) float32 each.
-    """
-
-    duration_s: float | None
-    sample_rate_hz: int
-    channels: int
-    format: str
-    chunks: Iterator[Samples]
+_MP3 = re.compile(rb"ID3|\xff[\xe2-\xe7\xea-\xef\xf2-\xf7\xfa-\xff]", re.DOTALL)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_QUIETING = threading.Lock()
 
 
 @contextmanager
-def open_recording(path: Path) -> Iterator[OpenRecording]:
-    """Open the recording at ``path``.
+def open_recording(
+    path: Path | bytes, warn: Warn = lambda told: None, track: int | None = None
+) -> Iterator[OpenRecording]:
+    """Open the recording at ``path``, or one whose file's bytes are given.
+
+    Args:
+        path: the recording.
+        warn: called with what is odd about it, now and while its chunks are read.
+        track: the audio track to read, counted from 1; None is the first.
 
     Raises:
-        AudioError: there is no such file, it is no recording, or its header is absurd or promises more than is there;
-            while its chunks are read: it ends before its declared length.
+        AudioError: there is no such file or track, it is no recording, or its header is absurd or promises more than is
+            there; while its chunks are read: it ends before its declared length.
         MissingExtraError: the format needs the extra [media].
     """
     with ExitStack() as stack:
         stream = stack.enter_context(_open_file(path))
-        source = _open_with_soundfile(path, stream, stack)
+        length = read_length(stream)
+        if length is not None and length.is_impossible:
+            warn(f"its header cannot be right that there are {length.declared} bytes of sound; it was read to its end")
+            stream = stack.enter_context(mended(stream, length))
+        stream.seek(0)
+        source = _open_with_soundfile(path, stream, stack, length, warn)
         if source is None:
             stream.seek(0)
-            source = _open_with_pyav(path, stream, stack)
+            source = open_with_pyav(path, stream, stack, track, warn)
+        elif track not in (None, 1):
+            raise no_track(path, track, 1)
         yield source
 
 
-def _open_file(path: Path) -> BinaryIO:
+def _open_file(path: Path | bytes) -> BinaryIO:
+    if isinstance(path, bytes):
+        return io.BytesIO(path)
     try:
         if path.is_dir():
             raise AudioError(f"{quoted(path)} is a folder", "a recording is one file", "name a file in it")
+        if _URL.match(str(path)) and not path.exists():
+            raise AudioError(f"{quoted(path)} is a URL", "a recording is a file", "download it first")
         if not path.exists():
             raise AudioError(f"there is no file {quoted(path)}", "a recording is one file", "check the path")
         if not path.is_file():
@@ -105,27 +92,36 @@ def _open_file(path: Path) -> BinaryIO:
         raise AudioError(given, "the file must be readable", "check its name and permissions") from error
 
 
-def _open_with_soundfile(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenRecording | None:
-    """Return the source, or None where the format is not one of libsndfile's."""
+def _open_with_soundfile(
+    path: Path | bytes, stream: BinaryIO, stack: ExitStack, length: Length | None, warn: Warn
+) -> OpenRecording | None:
+    """Return the source, or None where the format is not one of libsndfile's, or is read better by PyAV."""
+    is_mp3 = _MP3.match(stream.read(4)) is not None
+    stream.seek(0)
+    if is_mp3 and _has_pyav():
+        return None
     try:
-        file = stack.enter_context(soundfile.SoundFile(stream))
+        with _quiet() if is_mp3 else nullcontext():
+            file = stack.enter_context(soundfile.SoundFile(stream))
     except TypeError:  # soundfile takes every name in .raw for headerless samples
         return None
     except soundfile.LibsndfileError as error:
         if error.code in _NOT_FOR_SOUNDFILE:
             return None
-        raise _undecodable(path, error.error_string) from error
+        raise undecodable(path, error.error_string) from error
     if file.frames >= _OPEN_LENGTH_FRAMES:
         return None
-    _check_rate(path, file.samplerate)
-    promised_frames = _promised_frames(file.extra_info, file.frames)
-    if promised_frames - file.frames > LENGTH_TOLERANCE_S * file.samplerate:
-        raise _cut_short(path, promised_frames / file.samplerate, file.frames / file.samplerate)
+    check_rate(path, file.samplerate)
+    held_s = file.frames / file.samplerate
+    if length is not None and not length.is_impossible and length.held:
+        promised_s = held_s * length.declared / length.held
+        if promised_s - held_s > LENGTH_TOLERANCE_S:
+            raise cut_short(path, promised_s, held_s)
     if file.format == "OGG":
-        _check_last_page(path, file.extra_info)
-    declared = file.format != "MP3" or _has_length_tag(stream)
+        _check_last_page(path, file.extra_info, warn)
+    declared = file.format != "MP3" or tagged_frames(stream) is not None
     return OpenRecording(
-        file.frames / file.samplerate if declared else None,
+        held_s if declared else None,
         file.samplerate,
         file.channels,
         f"{file.format}/{file.subtype}",
@@ -133,165 +129,60 @@ def _open_with_soundfile(path: Path, stream: BinaryIO, stack: ExitStack) -> Open
     )
 
 
-def _soundfile_chunks(path: Path, stream: BinaryIO, file: Any, declared_frames: int) -> Iterator[Samples]:
-    chunk_frames = max(1, _CHUNK_VALUES // file.channels)
+def _soundfile_chunks(path: Path | bytes, stream: BinaryIO, file: Any, declared_frames: int) -> Iterator[Samples]:
+    chunk_frames = max(1, CHUNK_VALUES // file.channels)
     done_frames = 0
     while True:
         try:
-            chunk = file.read(chunk_frames, dtype="float32", always_2d=True)
+            with _quiet() if file.format == "MP3" else nullcontext():
+                chunk = file.read(chunk_frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise _cut_short(path, declared_frames / file.samplerate, done_frames / file.samplerate) from error
+            raise cut_short(path, declared_frames / file.samplerate, done_frames / file.samplerate) from error
         if not len(chunk):
             break
         done_frames += len(chunk)
         yield chunk
     if declared_frames - done_frames > LENGTH_TOLERANCE_S * file.samplerate:
-        raise _cut_short(path, declared_frames / file.samplerate, done_frames / file.samplerate)
-    if file.format in {"MP3", "OGG"}:
+        raise cut_short(path, declared_frames / file.samplerate, done_frames / file.samplerate)
+    if file.format in {"MP3", "OGG", "FLAC"}:
         _check_read_to_the_end(path, stream, done_frames / file.samplerate)
 
 
-def _promised_frames(log: str, frames: int) -> int:
-    """Return how many frames the header promises; libsndfile believes the file's size and only logs the difference."""
-    if match := _PROMISED_FRAMES.search(log):
-        return int(match[1])
-    if match := _PROMISED_BYTES.search(log):
-        promised_bytes, held_bytes = int(match[1]), int(match[2])
-        if any(promised_bytes in lengths for lengths in _OPEN_LENGTHS_BYTES):
-            return frames
-        return frames * promised_bytes // max(held_bytes, 1)
-    return frames
-
-
-def _check_last_page(path: Path, log: str) -> None:
+def _check_last_page(path: Path | bytes, log: str, warn: Warn) -> None:
     if "Junk after the last page" in log:
-        raise AudioError(f"{quoted(path)} ends inside an Ogg page", "a recording is whole", _KEEP_THE_REST)
+        raise AudioError(f"{quoted(path)} ends inside an Ogg page", "a recording is whole", KEEP_THE_REST)
     if "lacks an end-of-stream bit" in log:
-        logger.warning("%s is not marked as ended: a live recording, or one that was cut short", quoted(path))
+        warn("it is not marked as ended: a live recording, or one that was cut short")
 
 
-def _has_length_tag(stream: BinaryIO) -> bool:
-    """Return whether an mp3 says how long it is; without a tag libsndfile guesses from the first frame's bit rate."""
+def _check_read_to_the_end(path: Path | bytes, stream: BinaryIO, read_s: float) -> None:
     position = stream.tell()
-    stream.seek(0)
-    head = stream.read(10)
-    tag_bytes = 0
-    if head[:3] == b"ID3":  # its size is four bytes of seven bits
-        tag_bytes = 10 + sum(value << shift for value, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    stream.seek(tag_bytes)
-    frame = stream.read(4096)
+    size_bytes = stream.seek(0, os.SEEK_END)
     stream.seek(position)
-    return b"Xing" in frame or b"Info" in frame
+    if size_bytes - position > 4096 + size_bytes // 100:
+        raise goes_on(path, read_s)
 
 
-def _check_read_to_the_end(path: Path, stream: BinaryIO, read_s: float) -> None:
-    size_bytes = os.fstat(stream.fileno()).st_size
-    if size_bytes - stream.tell() > 4096 + size_bytes // 100:
-        raise AudioError(
-            f"{quoted(path)} goes on after {read_s:.1f} s, where its first part ends",
-            "a recording is one part, as long as its header says",
-            "join its parts properly: ffmpeg -i FILE JOINED.wav",
-        )
-
-
-def _open_with_pyav(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenRecording:
+def _has_pyav() -> bool:
     try:
-        av = load_extra("av", "media")
+        return bool(load_extra("av", "media"))
     except MissingExtraError:
-        if _MEDIA_SIGNATURE.match(stream.read(16)):
-            raise
-        raise _undecodable(path) from None
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"}
-    try:
-        container = stack.enter_context(av.open(stream, metadata_errors="ignore", options=options))
-    except (av.FFmpegError, ValueError) as error:
-        raise _undecodable(path) from error
-    track = next(iter(container.streams.audio), None)
-    if track is None:
-        raise _undecodable(path, "there is no sound in it")
-    if track.codec_context is None or not track.channels:
-        raise _undecodable(path, "unknown coding")
-    _check_rate(path, track.rate)
-    resampler = av.AudioResampler(format="fltp", layout=track.layout, rate=track.rate)
-    end_s = _declared_end_s(container, track)
-    return OpenRecording(
-        None if end_s is None else end_s - _start_s(track),
-        track.rate,
-        track.channels,
-        f"{container.format.name}/{track.codec_context.name}",
-        _pyav_chunks(path, container.decode(track), resampler.resample, (av.FFmpegError, ValueError), end_s),
-    )
+        return False
 
 
-def _pyav_chunks(
-    path: Path,
-    frames: Iterator[Any],
-    convert: Callable[[Any], list[Any]],
-    decoding_errors: tuple[type[Exception], ...],
-    declared_end_s: float | None,
-) -> Iterator[Samples]:
-    reached_s = 0.0
-    while True:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the decoder of mp3 in libsndfile prints off standard error; what others print there comes a bit later.
+
+    It takes no option for that. PyAV, where it is installed, needs nothing of the kind.
+    """
+    with _QUIETING, tempfile.TemporaryFile() as printed:
+        kept = os.dup(2)
+        os.dup2(printed.fileno(), 2)
         try:
-            frame = next(frames, None)
-            parts = [] if frame is None else convert(frame)
-        except decoding_errors as error:
-            raise _cut_short(path, declared_end_s or 0.0, reached_s) from error
-        if frame is None:
-            break
-        reached_s = (reached_s if frame.time is None else frame.time) + frame.samples / frame.sample_rate
-        for part in parts:
-            yield part.to_ndarray().T
-    if declared_end_s is not None and declared_end_s - reached_s > LENGTH_TOLERANCE_S:
-        raise _cut_short(path, declared_end_s, reached_s)
-
-
-def _declared_end_s(container: Any, track: Any) -> float | None:
-    """Return when the track ends by its container's header; None where that is absent or only a guess."""
-    family = container.format.name.split(",")[0]
-    if family == "mov" and track.duration is not None:
-        return _start_s(track) + float(track.duration * track.time_base)
-    if family == "matroska" and (clock := track.metadata.get("DURATION")):
-        hours, minutes, seconds = clock.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    return None
-
-
-def _start_s(track: Any) -> float:
-    return float((track.start_time or 0) * track.time_base)
-
-
-def _check_rate(path: Path, rate_hz: int) -> None:
-    if not MIN_SAMPLE_RATE_HZ <= rate_hz <= MAX_SAMPLE_RATE_HZ:
-        raise bad_rate(f"{quoted(path)} has a sample rate of {rate_hz} Hz")
-
-
-def bad_rate(given: str) -> AudioError:
-    """Return the error for a sample rate out of range."""
-    valid = f"sample rates go from {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz"
-    return AudioError(given, valid, "resample it: ffmpeg -i FILE -ar 16000 RESAMPLED.wav")
-
-
-def _undecodable(path: Path, reason: str = "no known format") -> AudioError:
-    return AudioError(
-        f"{quoted(path)} cannot be decoded ({reason.rstrip('.')})",
-        "a recording is wav, flac, ogg, opus, mp3, aiff, m4a, mp4, webm or the like, whole and undamaged",
-        "check that it plays, or convert it: ffmpeg -i FILE CONVERTED.wav",
-    )
-
-
-def _cut_short(path: Path, promised_s: float, held_s: float) -> AudioError:
-    promise = f" of {promised_s:.1f} s that its header promises" if promised_s else ""
-    return AudioError(
-        f"{quoted(path)} is damaged or cut short after {held_s:.1f} s{promise}", "a recording is whole", _KEEP_THE_REST
-    )
-
-
-def no_samples(path: Path) -> AudioError:
-    """Return the error for a recording without samples."""
-    return AudioError(f"{quoted(path)} holds no samples", "a recording has some sound in it", "record or copy it again")
-
-
-def quoted(path: Path) -> str:
-    """Return the path as it is shown in an error: in quotes, on one line whatever its name holds."""
-    return repr(str(path))
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            printed.seek(0)
+            os.write(2, b"".join(line for line in printed if b"mpg123" not in line))

@@ -3,6 +3,7 @@
 A file is read once, a block at a time: memory is bounded by the block, never by the recording.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,13 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from emobridge.audio.decode import (
-    MAX_SAMPLE_RATE_HZ,
-    MIN_SAMPLE_RATE_HZ,
-    OpenRecording,
-    Samples,
-    bad_rate,
-    no_samples,
-    open_recording,
-    quoted,
-)
+from emobridge.audio.conditioning import Conditioner, Warn
+from emobridge.audio.containers import OpenRecording, Samples
+from emobridge.audio.decode import open_recording
+from emobridge.audio.refusals import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate, no_samples, quoted
 from emobridge.errors import AudioError
+
+logger = logging.getLogger(__name__)
 
 SAMPLE_RATE_HZ = 16_000
 BLOCK_S = 30.0
@@ -43,48 +40,59 @@ class AudioInfo:
     format: str
 
 
-def probe(path: str | Path) -> AudioInfo:
-    """Return what the recording at ``path`` is; what its header can show to be wrong is found here.
+def probe(path: str | Path | bytes, *, track: int | None = None, warn: Warn | None = None) -> AudioInfo:
+    """Return what a recording is; what its header can show to be wrong is found here. Arguments: see `read_blocks`.
 
     Raises:
         AudioError: there is no such file, it is no recording, or its header is absurd or promises more than is there.
         MissingExtraError: the format needs the extra [media].
     """
-    with open_recording(Path(path)) as source:
+    path = path if isinstance(path, bytes) else Path(path)
+    with open_recording(path, warn or _log(path), track) as source:
         duration_s = source.duration_s
         if duration_s is None:
             duration_s = sum(len(chunk) for chunk in source.chunks) / source.sample_rate_hz
         if duration_s == 0:
-            raise no_samples(Path(path))
+            raise no_samples(path)
         return AudioInfo(duration_s, source.sample_rate_hz, source.channels, source.format)
 
 
 def read_blocks(
-    path: str | Path, *, sample_rate_hz: int = SAMPLE_RATE_HZ, channel: int | None = None, block_s: float = BLOCK_S
+    path: str | Path | bytes,
+    *,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    channel: int | None = None,
+    block_s: float = BLOCK_S,
+    track: int | None = None,
+    warn: Warn | None = None,
 ) -> Iterator[Samples]:
     """Yield the recording at ``path`` as mono blocks (N,) float32; joined, they equal the file resampled in one go.
 
     Nothing is opened before the first block is asked for, and errors come up as the file is read.
-    Full scale is [-1, 1]; float files that go beyond it are left as they are.
+    Full scale is [-1, 1]; float files that go beyond it are left as they are. A constant offset and infrasound are
+    removed, see `conditioning`.
 
     Args:
-        path: the recording.
+        path: the recording, or the bytes of its file.
         sample_rate_hz: of the blocks, 4 000 to 192 000.
         channel: which channel to read, counted from 1; None mixes all of them down to their mean.
         block_s: length of every block but the last, in seconds, more than 0.
+        track: which audio track to read, counted from 1; None is the first.
+        warn: called with what is odd about the recording; None logs it.
 
     Raises:
-        AudioError: as `probe`; also for no such channel, for samples that are not finite numbers, for a recording that
-            ends before the length that it declares, and for one without samples.
+        AudioError: as `probe`; also for no such channel or track, for samples that are not finite numbers, for a
+            recording that ends before the length that it declares, and for one without samples.
         MissingExtraError: the format needs the extra [media].
     """
-    path = Path(path)
+    path = path if isinstance(path, bytes) else Path(path)
+    warn = warn or _log(path)
     if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
         raise bad_rate(f"a target rate of {sample_rate_hz} Hz")
     if not block_s > 0:
         raise AudioError(f"blocks of {block_s} s", "a block is longer than 0 s", "ask for 30 s")
-    with open_recording(path) as source:
-        mono = _mono(path, source, channel)
+    with open_recording(path, warn, track) as source:
+        mono = _mono(path, source, channel, warn)
         resampled = _resampled(mono, source.sample_rate_hz, sample_rate_hz)
         empty = True
         for block in _in_blocks(resampled, max(1, round(block_s * sample_rate_hz))):
@@ -99,29 +107,21 @@ def load_audio(path: str | Path, *, sample_rate_hz: int = SAMPLE_RATE_HZ, channe
     return np.concatenate(list(read_blocks(path, sample_rate_hz=sample_rate_hz, channel=channel)))
 
 
-def _mono(path: Path, source: OpenRecording, channel: int | None) -> Iterator[Samples]:
+def _log(path: Path | bytes) -> Warn:
+    return lambda told: logger.warning("%s: %s", quoted(path), told)
+
+
+def _mono(path: Path | bytes, source: OpenRecording, channel: int | None, warn: Warn) -> Iterator[Samples]:
     if channel is not None and not 1 <= channel <= source.channels:
         raise AudioError(
             f"channel {channel} of {quoted(path)}",
             f"its channels are 1 to {source.channels}",
             "name one of these, or none to mix them down",
         )
-    done_frames = 0
+    conditioner = Conditioner(source.sample_rate_hz, channel, warn, quoted(path))
     for chunk in source.chunks:
-        chosen = chunk if channel is None else chunk[:, channel - 1 : channel]
-        finite = np.isfinite(chosen).all(axis=1)
-        if not finite.all():
-            at_s = (done_frames + int(np.argmin(finite))) / source.sample_rate_hz
-            raise AudioError(
-                f"{quoted(path)} holds a sample at {at_s:.3f} s that is not a number",
-                "every sample is a finite number",
-                "export it again, for example as 16-bit wav",
-            )
-        done_frames += len(chunk)
-        if chosen.shape[1] == 1:
-            yield np.ascontiguousarray(chosen[:, 0])
-        else:
-            yield chosen.mean(axis=1, dtype=np.float64).astype(np.float32)
+        yield conditioner.add(chunk)
+    yield conditioner.add(np.zeros((0, source.channels), np.float32), is_last=True)
 
 
 def _resampled(pieces: Iterable[Samples], from_hz: int, to_hz: int) -> Iterator[Samples]:

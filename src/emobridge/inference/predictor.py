@@ -122,10 +122,11 @@ class Predictor:
         """Return the emotions in a recording, utterance by utterance.
 
         Args:
-            recording: a file, samples (N,) or (N, channels) with their rate in Hz, or a `Source`; None predicts from
-                the words alone: span by span where they have times, else as one segment from 0 to 0 s. A list of
-                recordings gives a list of results; then ``transcript``, ``text`` and ``speakers`` are lists too, one
-                entry each (``speakers`` may also be one number or ``"channels"`` for all).
+            recording: a path, an open file or its bytes; samples (N,) or (N, channels) with their rate in Hz; or a
+                `Source`, see `open_source`. None predicts from the words alone: span by span where they have times,
+                else as one segment from 0 to 0 s. A list of recordings gives a list of results; then ``transcript``,
+                ``text`` and ``speakers`` are lists too, one entry each (``speakers`` may also be one number or
+                ``"channels"`` for all).
             transcript: the words as a file, whose extension is the format, or as a `Transcript`; None where there are
                 none. A `str` is a path too. One that names neither a file nor a format is still taken for the words,
                 with a `DeprecationWarning`; from the next release on it is a file that is missing.
@@ -257,6 +258,9 @@ class Predictor:
             threads = 1 if predictor.normalizes else min(self._threads, max(1, len(plan.turns)))
             pieces = plan.pieces(source, transcript, config.sample_rate_hz)
             found = _predict_pieces(predict, pieces, threads, on_segment, meter)
+            warnings += source.warnings
+            if source.channels > 1 and all(segment.abstain == "silence" for segment, _ in found):
+                warnings.append(f"all is silence in what was heard of its {source.channels} channels (see --channel)")
             name, duration_s = source.name, max(source.duration_s, *(segment.end_s for segment, _ in found))
         segments, vectors = zip(*found, strict=True)
         return predictor.conclude(name, duration_s, segments, warnings), list(vectors)
@@ -308,6 +312,9 @@ class _GivenWords:
             return cls(Transcript.from_text(text))
         if transcript is None or isinstance(transcript, Transcript):
             return cls(transcript)
+        if not isinstance(transcript, str | os.PathLike):
+            valid = "valid: a path, a Transcript, or text= with the words"
+            raise TranscriptError(f"a transcript of type {type(transcript).__name__}", valid, "give one of these")
         path = Path(transcript)
         is_one_name = path.suffix.lower() in READERS and len(str(transcript).split()) == 1
         if isinstance(transcript, str) and not is_one_name and not os.path.isfile(transcript):  # noqa: PTH113 - Path.is_file() fails on long texts

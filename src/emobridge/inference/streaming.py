@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.audio.decode import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
+from emobridge.audio.conditioning import Conditioner
+from emobridge.audio.refusals import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
 from emobridge.errors import AudioError
 from emobridge.inference.segments import SegmentPredictor
 from emobridge.inference.timeline import LONG_WINDOWS
@@ -68,6 +69,8 @@ class Stream:
         self.sample_rate_hz = sample_rate_hz
         self._update_every_s = update_every_s
         self._window_s, self._model_rate_hz = segments.config.window_s, segments.config.sample_rate_hz
+        self._warnings: list[str] = []
+        self._conditioner = Conditioner(sample_rate_hz, None, self._warnings.append, "the stream")
         self._to_detector = _resampler(sample_rate_hz, SAMPLE_RATE_HZ)
         self._to_model = _resampler(sample_rate_hz, self._model_rate_hz)
         self._speech = SpeechStream(detector)
@@ -108,7 +111,7 @@ class Stream:
 
         It is of the present sound whether or not an utterance is complete, and has no part in the result.
         """
-        if self.duration_s - self._current_s >= self._update_every_s:
+        if self._sound.end and self.duration_s - self._current_s >= self._update_every_s:
             end_s = self._sound.end / self._model_rate_hz
             sound = self._sound.cut(max(0.0, end_s - self._window_s), end_s)
             present = self._segments.predict(None, sound, (), provisional=True)[-1][0]
@@ -133,13 +136,14 @@ class Stream:
             self._predict([(0.0, self.duration_s)])
         elif not self._utterances.has_found:
             self._predict(tiles(self.duration_s, self._window_s)[self._count :])
-        warnings = []
+        warnings = [*self._warnings]
         if self._count > len(self._kept):
             warnings.append(f"of {self._count} segments the latest {len(self._kept)} are kept; the summary is theirs")
         return self._segments.conclude("stream", max(self.duration_s, self._kept[-1].end_s), self._kept, warnings)
 
     def _taken(self, samples: Samples, is_last: bool = False) -> list[Segment]:
         self._samples += len(samples)
+        samples = self._conditioner.add(samples[:, None], is_last)
         self._sound.add(self._to_model(samples, is_last))
         self._waiting += self._utterances.add(self._speech.add(self._to_detector(samples, is_last)))
         if is_last:

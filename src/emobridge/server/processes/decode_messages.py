@@ -44,11 +44,13 @@ class Decoded:
         folder: where its files are; see `sound_file`.
         duration_s: length of the recording in seconds.
         channels: how many it has, not how many were decoded.
+        warnings: what is odd about it.
     """
 
     folder: Path
     duration_s: float
     channels: int
+    warnings: tuple[str, ...] = ()
 
 
 def outputs(wanted: Wanted, channels: int) -> list[tuple[int, int | None]]:

@@ -78,7 +78,8 @@ def _read(transcript: Path | None, speakers: Path | None, name: str) -> bytes:
 
 
 def _decoded(upload: Path, into: Path, wanted: Wanted, limits: Limits) -> dict[str, Any]:
-    info = probe(upload)
+    warnings: dict[str, None] = {}  # each once, in order
+    info = probe(upload, warn=warnings.setdefault)
     if info.duration_s > limits.max_duration_s:
         raise _Exceeded("duration")
     if info.channels > limits.max_channels:
@@ -89,14 +90,14 @@ def _decoded(upload: Path, into: Path, wanted: Wanted, limits: Limits) -> dict[s
         path = sound_file(into, rate_hz, channel)
         path.unlink(missing_ok=True)  # of a process that died of it
         with path.open("xb", buffering=0) as file:
-            for block in read_blocks(upload, sample_rate_hz=rate_hz, channel=channel):
+            for block in read_blocks(upload, sample_rate_hz=rate_hz, channel=channel, warn=warnings.setdefault):
                 left -= block.nbytes
                 if left < 0:
                     raise _Exceeded("size")
                 file.write(block.astype("<f4", copy=False).data)
                 if file.tell() > most_samples[rate_hz] * block.itemsize:  # a header may say less than there is
                     raise _Exceeded("duration")
-    return {"duration_s": info.duration_s, "channels": info.channels}
+    return {"duration_s": info.duration_s, "channels": info.channels, "warnings": [*warnings]}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from emobridge.server.processes.subprocesses import Child, ChildLost, all_or_non
 MODULE = "emobridge.server.processes.decoder_process"
 MOST_REPLY_BYTES = 2**26  # of words, each with its times
 RECYCLED_AFTER = 1000  # files: what leaks in a decoder, or stays in it, is gone with it
+MOST_WARNINGS, MOST_WARNING = 20, 300  # in characters
 AGAIN_S = 1.0  # after which a process that did not start is tried again
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,9 @@ class Decoders:
             and type(channels) is int
             and 1 <= channels <= self._limits.max_channels
         ):
-            return Decoded(into, duration_s, channels)
+            warnings = reply.get("warnings", [])
+            told = [one_line(str(warning))[:MOST_WARNING] for warning in warnings] if type(warnings) is list else []
+            return Decoded(into, duration_s, channels, tuple(told[:MOST_WARNINGS]))
         raise _fault(reply, name)
 
     async def read(self, transcript: Path | None, speakers: Path | None, name: str) -> str:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +208,7 @@ class Model:
         """Return a task as the process takes it: no file in it but raw sound."""
         plain = {"name": task.name, "channel": task.channel, "categories": task.categories, "beside": None}
         sound = task.decoded
-        decoded = sound and {"folder": str(sound.folder), "duration_s": sound.duration_s, "channels": sound.channels}
+        decoded = sound and {**asdict(sound), "folder": str(sound.folder)}
         transcript = task.transcript if isinstance(task.transcript, Path) else None
         # Without sound nobody speaks at any time, and who does is not looked at.
         speakers = task.speakers if isinstance(task.speakers, Path) and sound is not None else None

@@ -133,7 +133,7 @@ class _Service:
         teller.check()
         source = None
         if decoded is not None:
-            source = open_decoded(Decoded(Path(decoded["folder"]), decoded["duration_s"], decoded["channels"]), name)
+            source = open_decoded(Decoded(**{**decoded, "folder": Path(decoded["folder"])}), name)
         words, turns = _beside(task["beside"])
         try:
             result = self._predictor.with_categories(task["categories"]).predict(

@@ -22,6 +22,7 @@ def open_decoded(decoded: Decoded, name: str) -> Source:
         decoded.duration_s,
         decoded.channels,
         lambda rate_hz, channel: _blocks(decoded, rate_hz, channel, name),
+        list(decoded.warnings),
     )
 
 
