@@ -145,3 +145,14 @@ def test_the_declared_encoding_changes_nothing(tmp_path: Path) -> None:
     content = document(tier("A", aligned("a", 0, 1, "müde"))).replace("UTF-8", "UTF-16")
     (tmp_path / "a.eaf").write_text(content, encoding="utf-8")
     assert read_transcript(tmp_path / "a.eaf").spans[0].text == "müde"
+
+
+def test_one_sentence_in_several_tiers_is_taken_once(reading: Reading) -> None:
+    tiers = tier("text", aligned("a1", 0, 1, "Hello there.")) + tier(
+        "words-time", aligned("w1", 0, 1, "Hello there"), 'PARENT_REF="text"'
+    )
+    tiers += tier("words-plain", referring("s1", "a1", "Hello") + referring("s2", "a1", "there"), 'PARENT_REF="text"')
+    (span,) = reading("a.eaf", document(tiers)).spans
+    assert (span.speaker, span.text, span.start_s) == (None, "Hello there.", 0.0)
+    other = tier("Anna - words", aligned("a1", 0, 1, "yes")) + tier("Ben - words", aligned("b1", 0, 1, "no"))
+    assert {span.speaker for span in reading("a.eaf", document(other)).spans} == {"Anna", "Ben"}

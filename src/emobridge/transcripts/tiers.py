@@ -108,7 +108,20 @@ def _named(path: Path, filled: Sequence[Tier], named: Sequence[Tier]) -> list[Ti
         if len(finest) > 1 and not _are_numbered(finest):
             raise _ambiguous(path, f"several tiers hold the {finest[0].kind} of {who or 'one speaker'}", filled)
         chosen += finest
-    return chosen
+    return _without_repeats(chosen)
+
+
+def _without_repeats(tiers: Sequence[Tier]) -> list[Tier]:
+    """Return the tiers without those that say the words of an earlier one at the same time: ``words-time``, for one."""
+    kept: list[Tier] = []
+    for tier in tiers:
+        if not any(_plain_words(tier) == _plain_words(other) and _claim_the_same(tier, other) for other in kept):
+            kept.append(tier)
+    return kept
+
+
+def _plain_words(tier: Tier) -> list[str]:
+    return re.findall(r"\w+", " ".join(span.text for span in tier.spans).casefold())
 
 
 def _are_numbered(tiers: Sequence[Tier]) -> bool:

@@ -1,7 +1,8 @@
 """CSV: one row a segment, several recordings in one table; the columns of `Result.to_rows`.
 
-Design: cells hold the data as they are. A text that starts with ``=`` is kept, since a transcript must come back equal;
-a spreadsheet asks before it runs formulas from a CSV file. Lines end with CR LF (RFC 4180), so that either is quoted.
+Design: a text that a spreadsheet would run as a formula, for it starts with ``=``, ``+``, ``-``, ``@``, a tab or a line
+end, is written with an apostrophe before it, as OWASP advises; numbers and all other texts are written as they are.
+Lines end with CR LF (RFC 4180), so that either is quoted.
 """
 
 import csv
@@ -9,7 +10,9 @@ import io
 from collections.abc import Sequence
 
 from emobridge.results import Result
-from emobridge.writers.tables import table
+from emobridge.writers.tables import is_number, table
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def render(results: Sequence[Result]) -> bytes:
@@ -18,5 +21,10 @@ def render(results: Sequence[Result]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({name: value if is_number(name) else _as_text(value) for name, value in row.items()})
     return text.getvalue().encode()
+
+
+def _as_text(value: str | None) -> str | None:
+    return f"'{value}" if value is not None and value.startswith(FORMULA_STARTS) else value

@@ -184,3 +184,19 @@ def test_the_language_is_that_of_every_row(tmp_path: Path, write_table: WriteTab
     german = write_table(tmp_path / "de.csv", [["text", "language"], ["ja", "de"]])
     mixed = write_table(tmp_path / "mixed.csv", [["text", "language"], ["ja", "de"], ["yes", "en"]])
     assert (read_table(german).language, read_table(mixed).language) == ("de", "und")
+
+
+@pytest.mark.parametrize("missing", ["NA", "NaN", "nan", "<NA>", "#N/A", "NULL", "None", ""])
+def test_missing_cells_of_other_programs_are_empty(tmp_path: Path, write_table: WriteTable, missing: str) -> None:
+    rows = [["text", "speaker", "label", "valence"], ["hm", missing, missing, missing], ["no", "a", "sad", 0.2]]
+    corpus = read_table(write_table(tmp_path / "t.csv", rows))
+    assert corpus.labels == ("sad",)
+    assert corpus.problems == ()
+    first, second = corpus.utterances
+    assert (first.speaker, first.label, first.dimensions) == (None, None, {})
+    assert (second.speaker, second.label, second.dimensions) == ("a", "sad", {"valence": 0.2})
+
+
+def test_a_word_that_may_mean_missing_is_a_text_where_texts_are(tmp_path: Path, write_table: WriteTable) -> None:
+    corpus = read_table(write_table(tmp_path / "t.csv", [["text", "label"], ["None", "sad"]]))
+    assert [utterance.text for utterance in corpus.utterances] == ["None"]

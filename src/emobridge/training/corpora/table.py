@@ -29,6 +29,8 @@ from emobridge.utils.extras import load_extra
 
 CONTINUOUS = (*DIMENSIONS, "intensity")
 VOTES = "votes_"
+# What R, pandas, databases and spreadsheets write where there is nothing; some of it may be a text that was said.
+MISSING, MISSING_WORDS = {"NA", "#N/A", "NaN", "nan", "<NA>"}, {"N/A", "NULL", "null", "None"}
 _FIELDS = frozenset({"id", "file", "text", "speaker", "label", "emotion", "split", "dialogue", "duration_s"})
 
 
@@ -48,7 +50,7 @@ def read_table(path: Path, scales: Mapping[str, Scale] | None = None) -> Corpus:
 
 
 def table_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table of any of the four kinds, every cell as text, an absent one empty."""
+    """Return the rows of a table of any of the four kinds, every cell as text, an absent or missing one empty."""
     readers = {
         ".csv": lambda: read_rows(path),
         ".tsv": lambda: read_rows(path, delimiter="\t"),
@@ -58,7 +60,12 @@ def table_rows(path: Path) -> list[dict[str, str]]:
     if path.suffix.lower() not in readers:
         remedy = nearest(path.suffix, readers) or "save the table as one of these"
         raise CorpusError(f"table '{path}'", f"valid extensions: {', '.join(readers)}", remedy)
-    return readers[path.suffix.lower()]()
+    rows = readers[path.suffix.lower()]()
+    return [{column: "" if _is_missing(column, cell) else cell for column, cell in row.items()} for row in rows]
+
+
+def _is_missing(column: str, cell: str) -> bool:
+    return cell in MISSING or (cell in MISSING_WORDS and column != "text")
 
 
 def _jsonl_rows(path: Path) -> list[dict[str, str]]:
