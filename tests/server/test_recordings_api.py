@@ -168,6 +168,7 @@ def test_a_recording_is_kept_where_that_is_asked_for_and_comes_back_equal(serve:
     ("files", "status", "kind"),
     [
         ({"other": (None, "x")}, 422, "invalid-parameter"),
+        ({"file": ("a.wav", b"x")}, 422, "invalid-parameter"),
         ({"keep": (None, "maybe")}, 422, "invalid-parameter"),
         ({"channel": (None, "0")}, 422, "invalid-parameter"),
         ({"channel": (None, "")}, 422, "invalid-parameter"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 RECORDING, TRANSCRIPT, TURNS = "recording", "transcript", "speakers.rttm"  # names of the files of a job
+FILE_FIELDS = ("recording", "transcript", "speakers")
 FIELDS = ("recording", "transcript", "speakers", "channel", "categories", "keep", "name")
 NEVER_EMPTY = ("speakers", "channel", "keep")  # a text may be empty; it is then as if it were left out
 MOST_PARTS = 16
@@ -158,7 +159,10 @@ class Upload:
                 raise _invalid("speakers", f"a file '{extension}'", "an .rttm file, a number, or channels")
             self._set(speakers=TURNS)
             return self._spool.create(self._job, TURNS, most_bytes)
-        raise _invalid(field, "a file", "text")
+        if field in FIELDS:
+            raise _invalid(field, "a file", "text")
+        given, valid = f"a file in the field '{field[:64]}'", f"valid: {', '.join(FILE_FIELDS)}"
+        raise Problem("invalid-parameter", given, valid, "send the recording as the field recording")
 
     def _set(self, **options: str) -> None:
         for field in options:
