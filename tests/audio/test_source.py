@@ -98,7 +98,6 @@ def test_a_file_that_is_open_is_read_under_its_name() -> None:
         (Path("https://example.org/a.wav"), "is a URL"),
         (b"", "cannot be decoded"),
     ],
-    ids=str,
 )
 def test_what_is_no_recording_is_refused_in_one_line(recording: Any, reason: str) -> None:
     with pytest.raises(AudioError) as caught:
