@@ -16,7 +16,7 @@ RATE_HZ = 16_000
 @pytest.fixture
 def recorded(call: Result, tmp_path: Path) -> Result:
     """The call with a recording of its length."""
-    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 6 * RATE_HZ)
+    samples = np.random.default_rng(0).uniform(-0.2, 0.2, 6 * RATE_HZ)
     soundfile.write(tmp_path / "call.wav", samples, RATE_HZ, subtype="FLOAT")
     return replace(call, file=str(tmp_path / "call.wav"))
 

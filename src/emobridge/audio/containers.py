@@ -84,7 +84,8 @@ def open_with_pyav(
     if number is not None and not 1 <= number <= len(tracks):
         raise no_track(path, number, len(tracks))
     if number is None and len(tracks) > 1:
-        warn(f"it has {len(tracks)} audio tracks ({_listed(tracks)}); track 1 was heard (see --track)")
+        told = f"it has {len(tracks)} audio tracks ({_listed(tracks)})"
+        warn(f"{told}; track 1 was read, and open_source(FILE, track=N) reads another")
     track = tracks[(number or 1) - 1]
     if track.codec_context is None or not track.channels:
         raise undecodable(path, "unknown coding")

@@ -28,6 +28,8 @@ MAX_SEGMENTS = 10_000  # segments: eight hours of speech and more, in some 20 MB
 class Stream:
     """Sound pushed in pieces of any length; where it is cut has no influence. Make one with `Predictor.stream`.
 
+    What it says lags by up to 0.25 s, in which it is measured whether an offset is to be removed.
+
     Latency: the estimate of the present is of sound that is one second old at most. An utterance is final about 1.7 s
     after its last word: 0.6 s of pause, across which a brief one would still be joined, and up to 1 s in which speech
     detection works. After a shorter pause it is final when what follows has lasted for a second; speech without a pause

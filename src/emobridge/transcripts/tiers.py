@@ -112,10 +112,11 @@ def _named(path: Path, filled: Sequence[Tier], named: Sequence[Tier]) -> list[Ti
 
 
 def _without_repeats(tiers: Sequence[Tier]) -> list[Tier]:
-    """Return the tiers without those that say the words of an earlier one at the same time: ``words-time``, for one."""
+    """Return the tiers without dependent ones that say the words of an earlier one at the same time."""
     kept: list[Tier] = []
     for tier in tiers:
-        if not any(_plain_words(tier) == _plain_words(other) and _claim_the_same(tier, other) for other in kept):
+        words = _plain_words(tier) if tier.is_dependent else []
+        if not any(words and words == _plain_words(other) and _claim_the_same(tier, other) for other in kept):
             kept.append(tier)
     return kept
 
