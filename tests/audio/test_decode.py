@@ -196,12 +196,13 @@ def test_an_ogg_that_only_lacks_its_end_mark_is_read_with_a_warning(
     assert "not marked as ended" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
-def test_recordings_joined_byte_by_byte_are_refused(tmp_path: Path, name: str) -> None:
+# The second mp3 gives a frame or two before it is found out.
+@pytest.mark.parametrize(("name", "end"), [("a.mp3", "5.1 s"), ("a.ogg", "5.0 s")])
+def test_recordings_joined_byte_by_byte_are_refused(tmp_path: Path, name: str, end: str) -> None:
     path = tmp_path / name
     soundfile.write(path, noise(RATE_HZ * 5), RATE_HZ)
     path.write_bytes(path.read_bytes() * 2)
-    assert "goes on after 5." in error_of(lambda: load_audio(path))
+    assert f"goes on after {end}" in error_of(lambda: load_audio(path))
 
 
 def test_an_mp3_without_a_length_tag_is_measured_by_reading_it(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def test_blocks_of_a_compressed_file_equal_the_whole(tmp_path: Path, name: str) 
     soundfile.write(tmp_path / name, tone(RATE_HZ, 3.0), RATE_HZ)
     whole, _ = soundfile.read(tmp_path / name, dtype="float32")
     blocks = np.concatenate(list(read_blocks(tmp_path / name, block_s=0.1)))
-    np.testing.assert_allclose(blocks, whole, atol=3e-6)
+    # PyAV's decoder of mp3 is another one than that of libsndfile.
+    np.testing.assert_allclose(blocks, whole, atol=3e-6 if name == "a.mp3" else 1e-6)
 
 
 @pytest.mark.parametrize("rate_hz", [4_000, 8_000, 44_100, 192_000])
