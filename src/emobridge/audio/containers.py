@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from emobridge.audio.conditioning import Warn
+from emobridge.audio.conditioning import Samples, Warn
 from emobridge.audio.refusals import check_rate, cut_short, goes_on, no_samples, no_track, undecodable
 from emobridge.errors import MissingExtraError
 from emobridge.utils.extras import load_extra
@@ -35,9 +34,6 @@ _CONTAINERS = (
     "mov,mp4,matroska,webm,asf,aac,avi,flv,mpeg,mpegts,ogg,flac,wav,w64,caf,amr,amrnb,amrwb,mp3,ape,wv,tta,ac3,eac3,"
     "dts,voc"
 )
-
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

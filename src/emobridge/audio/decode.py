@@ -17,12 +17,11 @@ from typing import Any, BinaryIO
 
 import soundfile
 
-from emobridge.audio.conditioning import Warn
+from emobridge.audio.conditioning import Samples, Warn
 from emobridge.audio.containers import (
     CHUNK_VALUES,
     LENGTH_TOLERANCE_S,
     OpenRecording,
-    Samples,
     open_with_pyav,
     tagged_frames,
 )

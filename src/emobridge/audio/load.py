@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from emobridge.audio.conditioning import Conditioner, Warn
-from emobridge.audio.containers import OpenRecording, Samples
+from emobridge.audio.conditioning import Conditioner, Samples, Warn
+from emobridge.audio.containers import OpenRecording
 from emobridge.audio.decode import open_recording
 from emobridge.audio.refusals import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate, no_samples, quoted
 from emobridge.errors import AudioError

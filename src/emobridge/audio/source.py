@@ -9,12 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from emobridge.audio.conditioning import Conditioner, Warn
+from emobridge.audio.conditioning import Conditioner, Samples, Warn
 from emobridge.audio.load import BLOCK_S, probe, read_blocks
 from emobridge.audio.refusals import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, bad_rate
 from emobridge.errors import AudioError
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

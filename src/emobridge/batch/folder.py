@@ -142,9 +142,8 @@ def _unsettled(tasks: Sequence[Task], journal: Journal) -> list[Task]:
             except OutputError as error:
                 if concerns_all(error):
                     raise
-                unsettled.append(
-                    task
-                )  # a format that cannot hold this result: predicted again, it fails for that reason
+                # A format that cannot hold this result: predicted again, it fails for that reason.
+                unsettled.append(task)
     return unsettled
 
 

@@ -6,6 +6,7 @@ A recording that brings its process down is a failure with a reason, and another
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +74,15 @@ def _name(task: Task) -> str:
 
 
 def _make_ready(options: PredictOptions) -> Callable[[Task, Callable[[float], None]], dict[str, Any] | Failure]:
-    predictor = open_predictor(options)
-
-    def work(task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure:
-        outcome = predict_task(predictor, task, send)
-        if isinstance(outcome, EmobridgeError):
-            raise outcome
-        return outcome
-
-    return work
+    return partial(predict_task, open_predictor(options))
 
 
-def predict_task(
-    predictor: BatchPredictor, task: Task, send: Callable[[float], None]
-) -> dict[str, Any] | Failure | EmobridgeError:
-    """Return the result, the failure of this recording alone, or the error that concerns all."""
+def predict_task(predictor: BatchPredictor, task: Task, send: Callable[[float], None]) -> dict[str, Any] | Failure:
+    """Return the result, or the failure of this recording alone.
+
+    Raises:
+        EmobridgeError: what concerns all recordings.
+    """
     try:
         result = predictor.predict(task.recording, lambda done_s, total_s: send(min(1.0, done_s / total_s)))
         task.write(result)
@@ -95,7 +90,9 @@ def predict_task(
     except (BrokenPipeError, ConnectionResetError):  # nobody receives the shares any more
         raise
     except EmobridgeError as error:
-        return error if concerns_all(error) else Failure(str(error))
+        if concerns_all(error):
+            raise
+        return Failure(str(error))
     except Exception as error:  # a fault of ours stops a run over thousands of recordings no more than one of theirs
         logger.exception("%r", str(task.recording.path))
         return Failure(str(EmobridgeError(f"an unexpected {type(error).__name__}: {error}", remedy="report it")))

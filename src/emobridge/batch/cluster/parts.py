@@ -155,10 +155,7 @@ class PartPredictor:
         if apart:
             ((_, outcome),) = predict_all([task], self._work.options, 1, lambda *_: None)
         else:
-            made = predict_task(self._model(), task, lambda _: None)
-            if isinstance(made, EmobridgeError):
-                raise made
-            outcome = made
+            outcome = predict_task(self._model(), task, lambda _: None)
         pieces.predicted += 1
         if isinstance(outcome, Failure):
             reason = outcome.reason

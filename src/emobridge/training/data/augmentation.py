@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import fft, signal
 
-from emobridge.audio.containers import Samples
+from emobridge.audio.conditioning import Samples
 from emobridge.utils.extras import load_extra
 
 VERSION = 1  # of what `perturb` makes of a clip and a number; part of the key under which copies are kept
